@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 
 	"muster/check"
@@ -57,20 +56,20 @@ func kind(c check.Cause) string {
 }
 
 // answer writes the answer and the symptoms of its cause. The other causes follow.
-func (p *printer) answer(r *Report) {
+func (p printer) answer(r *Report) {
 	a := r.answer()
-	p.title(a.color(), a.headline)
+	p.Title(a.color(), a.headline)
 	if a.about != nil {
 		p.details(a.about.Finding)
 		p.symptoms(r, *a.about)
 	}
 	for _, cause := range r.Causes[min(1, len(r.Causes)):] {
-		p.line("")
-		p.title(colors[cause.Status], "Another "+lowerFirst(kind(cause))+cause.Summary)
+		p.Blank()
+		p.Title(colors[cause.Status], "Another "+lowerFirst(kind(cause))+cause.Summary)
 		p.details(cause.Finding)
 		p.symptoms(r, cause)
 	}
-	p.line("")
+	p.Blank()
 }
 
 func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }
@@ -78,14 +77,14 @@ func lowerFirst(s string) string { return string(s[0]|0x20) + s[1:] }
 // Table writes the answer, then the other findings that did not pass. The worst is last, because the end of the output
 // stays visible in a terminal. With verbose, the findings that passed are included.
 func (r *Report) Table(out io.Writer, style term.Style, verbose bool) error {
-	p := &printer{out: out, Style: style}
+	p := printer{term.NewPrinter(out, style)}
 	p.answer(r)
 	for _, f := range r.others(verbose) {
 		p.finding(f)
 		p.details(f)
 	}
-	p.line(p.Wrap(0, r.tally()))
-	return p.err
+	p.Line(r.tally())
+	return p.Err()
 }
 
 // others returns the findings that are neither the answer nor a cause's symptom, the worst last. It includes findings
@@ -128,63 +127,41 @@ func (r *Report) named() map[string]bool {
 // Diagnosis writes the output of `muster debug`: the answer, then every check in order. With verbose, it includes the
 // evidence of findings that passed.
 func (r *Report) Diagnosis(out io.Writer, style term.Style, verbose bool) error {
-	p := &printer{out: out, Style: style}
+	p := printer{term.NewPrinter(out, style)}
 	p.answer(r)
-	p.line(p.Wrap(0, r.tally()))
+	p.Line(r.tally())
 	for _, c := range r.Checks {
 		p.result(r, c, verbose)
 	}
-	return p.err
+	return p.Err()
 }
 
 // details writes the evidence, the fix, what would confirm the finding, and the command that prints its page. A command
 // is on its own line and is never wrapped.
-func (p *printer) details(f check.Finding) {
-	p.labelledLines("why", f.Evidence)
-	if f.Fix.Text != "" {
-		p.detail("fix", f.Fix.Text)
-	}
-	for i, command := range f.Fix.Commands {
-		label := ""
-		if i == 0 && f.Fix.Text == "" {
-			label = "fix"
-		}
-		p.verbatim(label, command)
-	}
+func (p printer) details(f check.Finding) {
+	p.Labelled("why", f.Evidence...)
+	p.Fix(f.Fix)
 	if f.Confirm != "" {
-		p.verbatim("confirm", f.Confirm)
+		p.Verbatim("confirm", f.Confirm)
 	}
 	if f.Status == check.Warn || f.Status == check.Fail {
-		p.verbatim("page", "muster explain "+f.ID)
+		p.Verbatim("page", "muster explain "+f.ID)
 	}
-}
-
-// labelledLines writes the lines, with the label in front of the first one.
-func (p *printer) labelledLines(label string, lines []string) {
-	for _, line := range lines {
-		p.detail(label, line)
-		label = ""
-	}
-}
-
-// verbatim writes text that users copy from the screen. It is not wrapped.
-func (p *printer) verbatim(label, text string) {
-	p.line(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+label)) + p.Text(text))
 }
 
 // symptoms writes the findings that the cause explains, as a separate paragraph.
-func (p *printer) symptoms(r *Report, cause check.Cause) {
+func (p printer) symptoms(r *Report, cause check.Cause) {
 	if len(cause.Symptoms) == 0 {
 		return
 	}
-	p.line("")
-	label := "symptoms"
+	var lines []string
 	for _, id := range cause.Symptoms {
 		text := id
 		if summary := r.find(id).Summary; summary != "" {
 			text += ": " + summary
 		}
-		p.detail(label, text)
-		label = ""
+		lines = append(lines, text)
 	}
+	p.Blank()
+	p.Labelled("symptoms", lines...)
 }

@@ -10,26 +10,26 @@ import (
 
 // List writes the checks, one per line.
 func List(out io.Writer, style term.Style, checks []check.Check) error {
-	p := &printer{out: out, Style: style}
+	p := printer{term.NewPrinter(out, style)}
 	for _, c := range checks {
 		p.entry(c)
 	}
-	return p.err
+	return p.Err()
 }
 
 // Index writes the checks with every finding that each can report.
 func Index(out io.Writer, style term.Style, checks []check.Check) error {
-	p := &printer{out: out, Style: style}
+	p := printer{term.NewPrinter(out, style)}
 	for _, c := range checks {
 		p.entry(c)
 		if len(c.Findings) > 0 {
-			p.line("    " + p.Wrap(4, strings.Join(check.IDs(c.Findings), ", ")))
+			p.Line("    " + strings.Join(check.IDs(c.Findings), ", "))
 		}
 	}
-	return p.err
+	return p.Err()
 }
 
-func (p *printer) entry(c check.Check) {
+func (p printer) entry(c check.Check) {
 	about := []string{string(c.Group)}
 	if c.Remote {
 		about = append(about, "asks AWS")
@@ -37,5 +37,5 @@ func (p *printer) entry(c check.Check) {
 	if c.Deep {
 		about = append(about, "debug only")
 	}
-	p.line(p.Wrap(4, c.ID+" ("+strings.Join(about, ", ")+"): "+c.Title))
+	p.Print(p.Wrap(4, c.ID+" ("+strings.Join(about, ", ")+"): "+c.Title) + "\n")
 }

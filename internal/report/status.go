@@ -19,7 +19,7 @@ import (
 //	           sudo docker inspect --format '{{json .State.Health}}' 3f2a1b
 //	  page     muster explain muster-unhealthy
 func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) error {
-	p := &printer{out: out, Style: style}
+	p := printer{term.NewPrinter(out, style)}
 	problems := s.Problems(now)
 	if s.Stale(now) {
 		problems = nil // the state is too old to report problems from it
@@ -31,9 +31,9 @@ func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) 
 			title = "Another " + lowerFirst(word)
 		}
 		another[word] = true
-		p.title(colors[f.Status], title+": "+f.Summary)
+		p.Title(colors[f.Status], title+": "+f.Summary)
 		p.details(f)
-		p.line("")
+		p.Blank()
 	}
 	for _, warnings := range []bool{false, true} {
 		if text, why := s.Doubt(now); warnings && text != "" {
@@ -52,11 +52,11 @@ func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) 
 		}
 	}
 	if len(another) == 0 {
-		p.title(colors[check.Pass], "Healthy: "+s.Summary(now))
-		p.line("")
+		p.Title(colors[check.Pass], "Healthy: "+s.Summary(now))
+		p.Blank()
 	}
-	if p.err != nil {
-		return p.err
+	if p.Err() != nil {
+		return p.Err()
 	}
 	return s.Table(out, style, now)
 }

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -10,30 +8,8 @@ import (
 	"muster/internal/term"
 )
 
-// printer writes labelled lines and keeps the first write error.
-type printer struct {
-	term.Style
-	out io.Writer
-	err error
-}
-
-// margin is the column at which text after a label begins.
-const margin = 11
-
-func (p *printer) line(text string) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintln(p.out, text)
-	}
-}
-
-func (p *printer) title(color, text string) { p.line(p.Paint(color, p.Wrap(0, p.Text(text)))) }
-
-// labelled writes text after a label, and colors the label.
-func (p *printer) labelled(color, label, text string) {
-	p.line(p.Paint(color, fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(text)))
-}
-
-func (p *printer) detail(label, text string) { p.labelled(term.Dim, "  "+label, text) }
+// printer writes findings.
+type printer struct{ *term.Printer }
 
 var colors = map[check.Status]string{
 	check.Pass: term.Green, check.Skip: term.Dim, check.Unknown: term.Magenta, check.Warn: term.Yellow, check.Fail: term.Red,
@@ -42,17 +18,13 @@ var colors = map[check.Status]string{
 var marks = map[check.Status]string{check.Pass: "✓", check.Skip: "-", check.Unknown: "?", check.Warn: "!", check.Fail: "✗"}
 
 // finding writes a finding in one line: status, ID and summary.
-func (p *printer) finding(f check.Finding) {
-	label := string(f.Status)
-	if p.UTF8 {
-		label = marks[f.Status] + " " + label
-	}
-	p.labelled(colors[f.Status], label, f.ID+": "+f.Summary)
+func (p printer) finding(f check.Finding) {
+	p.Verdict(colors[f.Status], marks[f.Status], string(f.Status), f.ID+": "+f.Summary)
 }
 
 // result writes one check in the list of all checks. It does not repeat details that the answer already shows. It shows
 // no fix for a symptom, because that fix may be wrong while the cause remains.
-func (p *printer) result(r *Report, c check.Result, verbose bool) {
+func (p printer) result(r *Report, c check.Result, verbose bool) {
 	if len(c.Findings) == 0 {
 		p.finding(check.Finding{ID: c.ID, Status: c.Status, Summary: c.Title})
 	}
@@ -66,7 +38,7 @@ func (p *printer) result(r *Report, c check.Result, verbose bool) {
 			p.details(f)
 		}
 		if len(under) > 0 {
-			p.detail("due to", strings.Join(under, ", "))
+			p.Labelled("due to", strings.Join(under, ", "))
 		}
 	}
 }

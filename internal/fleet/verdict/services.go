@@ -70,14 +70,14 @@ func (e *evaluation) deployment(s *Service) {
 		}
 	case running > stuck:
 		p.Status = Fail
-		p.Summary = fmt.Sprintf("service %s: the deployment of %s has been in progress for %s", s.Name, d.Definition, age(running))
-		worse(&s.Status, &s.Wrong, Fail, "deployment stuck for "+age(running))
+		p.Summary = fmt.Sprintf("service %s: the deployment of %s has been in progress for %s", s.Name, d.Definition, Age(running))
+		worse(&s.Status, &s.Wrong, Fail, "deployment stuck for "+Age(running))
 	default:
 		worse(&s.Status, &s.Wrong, Info, "deploying")
 		return
 	}
 	if s.Event != nil {
-		p.Why = append(p.Why, stamp(s.Event.At)+" "+s.Event.Message)
+		p.Why = append(p.Why, Stamp(s.Event.At)+" "+s.Event.Message)
 	}
 	p.Fix = e.look(s)
 	e.add(p)
@@ -101,7 +101,7 @@ func (e *evaluation) count(s *Service) {
 		Summary: fmt.Sprintf("service %s runs %d of %s", s.Name, s.Running, plural.Count(s.Desired, "task"))}
 	if s.Event != nil {
 		p.Status = Fail
-		p.Why = []string{stamp(s.Event.At) + " " + s.Event.Message}
+		p.Why = []string{Stamp(s.Event.At) + " " + s.Event.Message}
 	} else if s.Pending > 0 {
 		p.Why = []string{plural.Of(s.Pending, "task is", "tasks are") + " pending"}
 	}

@@ -78,7 +78,7 @@ func next(a inventory.ScheduledAction, now time.Time) (at time.Time, problem str
 	case at.IsZero():
 		return at, fmt.Sprintf("the recurrence %q never comes", a.Recurrence)
 	case !a.End.IsZero() && at.After(a.End):
-		return time.Time{}, "it ended at " + stamp(a.End)
+		return time.Time{}, "it ended at " + Stamp(a.End)
 	}
 	return at, ""
 }
@@ -241,7 +241,7 @@ func (e *evaluation) lacking(g *Group) {
 	if len(g.Activities) > 0 && g.Activities[0].Status == "Failed" {
 		p.Status = Fail
 		p.Why = []string{
-			stamp(g.Activities[0].Start) + " " + g.Activities[0].Description,
+			Stamp(g.Activities[0].Start) + " " + g.Activities[0].Description,
 			cmp.Or(g.Activities[0].Message, g.Activities[0].Cause),
 		}
 	}
@@ -348,10 +348,10 @@ func (e *evaluation) asleepLine() string {
 func (s *Sleep) Text() string {
 	text := "sleeps"
 	if !s.Since.IsZero() {
-		text += " since " + stamp(s.Since)
+		text += " since " + Stamp(s.Since)
 	}
 	if s.Wake != nil {
-		return text + ", and wakes at " + stamp(s.Wake.At)
+		return text + ", and wakes at " + Stamp(s.Wake.At)
 	}
 	return text + ", and it is not known when it wakes"
 }

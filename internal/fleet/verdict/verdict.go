@@ -244,11 +244,11 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// stamp formats a time in UTC, RFC 3339.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// Stamp formats a time in UTC, RFC 3339.
+func Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// age formats a duration with one unit: 3d, 5h, 12m.
-func age(d time.Duration) string {
+// Age formats a duration with one unit: 3d, 5h, 12m.
+func Age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
 		return fmt.Sprintf("%dd", int(d.Hours())/24)

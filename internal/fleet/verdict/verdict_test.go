@@ -358,10 +358,10 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			}
 			wake, since := "", ""
 			if s.Wake != nil {
-				wake = stamp(s.Wake.At)
+				wake = Stamp(s.Wake.At)
 			}
 			if !s.Since.IsZero() {
-				since = stamp(s.Since)
+				since = Stamp(s.Since)
 			}
 			if v.Status != c.status || !strings.HasPrefix(s.By, c.by) || since != c.since || wake != c.wake ||
 				!strings.Contains(s.NoWake, c.noWake) ||

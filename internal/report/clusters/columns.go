@@ -1,8 +1,6 @@
 package clusters
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -58,21 +56,11 @@ func total(columns []column) (n int) {
 	return n - gap
 }
 
-// printer writes lines and keeps the first write error.
-type printer struct {
-	term.Style
-	out io.Writer
-	err error
-}
-
-func (p *printer) line(text string) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintln(p.out, strings.TrimRight(text, " "))
-	}
-}
+// printer writes clusters.
+type printer struct{ *term.Printer }
 
 // columns writes a table. colors has a color for each row, which may be empty.
-func (p *printer) columns(all []column, colors []string) {
+func (p printer) columns(all []column, colors []string) {
 	for n := range all {
 		for i, cell := range all[n].cells {
 			all[n].cells[i] = p.Text(cell)
@@ -86,20 +74,20 @@ func (p *printer) columns(all []column, colors []string) {
 	for i, c := range kept {
 		heads[i] = c.head
 	}
-	p.line(p.Paint(term.Dim, p.row(kept, heads)))
+	p.Print(p.Paint(term.Dim, p.row(kept, heads)) + "\n")
 	for n := range kept[0].cells {
 		cells := make([]string, len(kept))
 		for i, c := range kept {
 			cells[i] = c.cells[n]
 		}
-		p.line(p.Paint(colors[n], p.row(kept, cells)))
+		p.Print(p.Paint(colors[n], p.row(kept, cells)) + "\n")
 	}
 	if len(left) > 0 {
-		p.line(p.Paint(term.Dim, "  "+p.Wrap(2, "left out at this width: "+strings.Join(left, ", "))))
+		p.Title(term.Dim, "  left out at this width: "+strings.Join(left, ", "))
 	}
 }
 
-func (p *printer) row(columns []column, cells []string) string {
+func (p printer) row(columns []column, cells []string) string {
 	var out strings.Builder
 	at := 0
 	for i, c := range columns {

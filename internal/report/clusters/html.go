@@ -28,7 +28,7 @@ func (d Document) HTML(out io.Writer, zone *time.Location) error {
 		title,
 		ports.Style,
 		title,
-		utc(d.At),
+		verdict.Stamp(d.At),
 	)
 	for _, c := range d.Clusters {
 		c.html(&b, zone)
@@ -127,8 +127,7 @@ func (c Cluster) htmlGroups(b *strings.Builder, zone *time.Location) {
 	var rows [][]string
 	for _, g := range c.Groups {
 		var lines strings.Builder
-		p := &printer{out: &lines}
-		p.schedule(g, zone)
+		printer{term.NewPrinter(&lines, term.Style{UTF8: true})}.schedule(g, zone)
 		rows = append(rows, []string{g.Name, strconv.Itoa(g.Min), strconv.Itoa(g.Desired), strconv.Itoa(g.Max), strconv.Itoa(g.InService),
 			strings.Join(g.Suspended, ", "), strings.TrimSpace(lines.String()), g.Verdict, g.Wrong})
 	}

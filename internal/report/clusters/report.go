@@ -4,6 +4,7 @@ package clusters
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,7 +177,8 @@ func Of(inv *inventory.Inventory, v *verdict.Verdict, matrix *ports.Report) Clus
 		}
 	}
 	for _, p := range v.Problems {
-		c.Problems = append(c.Problems, Problem{p.ID, string(p.Status), p.Summary, p.Why, p.Fix})
+		why := slices.DeleteFunc(slices.Clone(p.Why), func(line string) bool { return line == "" })
+		c.Problems = append(c.Problems, Problem{p.ID, string(p.Status), p.Summary, why, p.Fix})
 	}
 	for _, i := range v.Instances {
 		c.Instances = append(c.Instances, instance(i))

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"muster/internal/base/fix"
 	"muster/internal/base/plural"
 	"muster/internal/fleet/inventory"
 	"muster/internal/fleet/verdict"
@@ -24,28 +23,26 @@ const unknownCell = "?"
 // Table writes the clusters as text: the verdict, the problems, then the tables. Times are in UTC. Times that users
 // plan by are also in zone.
 func (d Document) Table(out io.Writer, style term.Style, zone *time.Location) error {
-	p := &printer{Style: style, out: out}
+	p := printer{term.NewPrinter(out, style)}
 	for n, c := range d.Clusters {
 		if n > 0 {
-			p.line("")
+			p.Blank()
 		}
 		p.cluster(d, c, zone)
 	}
 	if len(d.Clusters) == 0 {
-		p.line("no clusters in " + d.Region)
+		p.Line("no clusters in " + d.Region)
 	}
 	if d.Wait != nil && d.Wait.Met {
-		p.line("")
-		p.line(
-			fmt.Sprintf("back after %s: everything that was waited for is there", (time.Duration(d.Wait.Seconds) * time.Second).String()),
-		)
+		p.Blank()
+		p.Line(fmt.Sprintf("back after %s: everything that was waited for is there", time.Duration(d.Wait.Seconds)*time.Second))
 	}
-	return p.err
+	return p.Err()
 }
 
 var colors = map[string]string{string(verdict.Fail): term.Red, string(verdict.Warn): term.Yellow, string(verdict.Unknown): term.Magenta}
 
-func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
+func (p printer) cluster(d Document, c Cluster, zone *time.Location) {
 	first := c.Verdict
 	if len(d.Clusters) > 1 {
 		first = c.Name + ": " + first
@@ -54,20 +51,21 @@ func (p *printer) cluster(d Document, c Cluster, zone *time.Location) {
 	if color == "" {
 		color = term.Green
 	}
-	p.line(p.Paint(color, p.Wrap(0, p.Text(first))))
+	p.Title(color, first)
 	for n, problem := range c.Problems {
 		if n > 0 || problem.Status == string(verdict.Info) {
-			p.line("")
-			p.line(p.Paint(colors[problem.Status], p.Wrap(0, p.Text(label(problem.Status)+problem.Summary))))
+			p.Blank()
+			p.Title(colors[problem.Status], label(problem.Status)+problem.Summary)
 		}
-		p.details(problem.Why, problem.Fix)
+		p.Labelled("why", problem.Why...)
+		p.Fix(problem.Fix)
 	}
-	p.line("")
-	p.line(p.Wrap(0, p.Text(fmt.Sprintf("cluster %s in %s: %s, %s, %s, %s", c.Name, d.Region,
+	p.Blank()
+	p.Line(fmt.Sprintf("cluster %s in %s: %s, %s, %s, %s", c.Name, d.Region,
 		c.count(inventory.PartInstances, len(c.Instances), "instance"), c.count(inventory.PartServices, len(c.Services), "service"),
-		c.count(inventory.PartGroups, len(c.Groups), "group"), plural.Count(c.Calls, "call")))))
+		c.count(inventory.PartGroups, len(c.Groups), "group"), plural.Count(c.Calls, "call")))
 	for _, note := range c.Notes {
-		p.line(p.Wrap(2, p.Text("note: "+note)))
+		p.Note(note)
 	}
 	p.instances(d, c)
 	p.services(c)
@@ -80,38 +78,11 @@ func label(status string) string {
 	return words[verdict.Status(status)]
 }
 
-// margin is the column at which text after a label begins.
-const margin = 11
-
-func (p *printer) labelled(name, text string) {
-	p.line(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+name)) + p.Wrap(margin, p.Text(text)))
-}
-
-// details writes the evidence and the fix. A command stays on one line, so that it can be pasted.
-func (p *printer) details(why []string, f fix.Fix) {
-	name := "why"
-	for _, line := range why {
-		if line != "" {
-			p.labelled(name, line)
-			name = ""
-		}
-	}
-	name = "fix"
-	if f.Text != "" {
-		p.labelled(name, f.Text)
-		name = ""
-	}
-	for _, command := range f.Commands {
-		p.line(p.Paint(term.Dim, fmt.Sprintf("%-*s", margin, "  "+name)) + p.Text(command))
-		name = ""
-	}
-}
-
-func (p *printer) instances(d Document, c Cluster) {
+func (p printer) instances(d Document, c Cluster) {
 	if c.missing(p, "INSTANCES", inventory.PartInstances) || len(c.Instances) == 0 {
 		return
 	}
-	p.line("")
+	p.Blank()
 	shown := slices.Clone(c.Instances)
 	slices.SortStableFunc(shown, func(a, b Instance) int { return order(b.Verdict) - order(a.Verdict) })
 	more := max(0, len(shown)-shownInstances)
@@ -131,7 +102,7 @@ func (p *printer) instances(d Document, c Cluster) {
 	}
 	p.columns(columns, paint)
 	if more > 0 {
-		p.line(fmt.Sprintf("and %s; --output json lists all", plural.Count(more, "more instance")))
+		p.Line(fmt.Sprintf("and %s; --output json lists all", plural.Count(more, "more instance")))
 	}
 }
 
@@ -142,7 +113,7 @@ func order(status string) int {
 func (c Cluster) age(at time.Time, i Instance) string {
 	switch {
 	case i.Launched != nil:
-		return age(at.Sub(*i.Launched))
+		return verdict.Age(at.Sub(*i.Launched))
 	case c.unread[inventory.PartEC2] != "":
 		return unknownCell
 	}
@@ -150,20 +121,20 @@ func (c Cluster) age(at time.Time, i Instance) string {
 }
 
 // missing writes one line instead of a table that could not be read. It returns false if the part was read.
-func (c Cluster) missing(p *printer, head string, part inventory.Part) bool {
+func (c Cluster) missing(p printer, head string, part inventory.Part) bool {
 	why, missing := c.unread[part]
 	if missing {
-		p.line("")
-		p.line(p.Wrap(2, p.Text(head+" unknown: "+why)))
+		p.Blank()
+		p.Line(head + " unknown: " + why)
 	}
 	return missing
 }
 
-func (p *printer) services(c Cluster) {
+func (p printer) services(c Cluster) {
 	if c.missing(p, "SERVICES", inventory.PartServices) || len(c.Services) == 0 {
 		return
 	}
-	p.line("")
+	p.Blank()
 	columns := []column{
 		{
 			head: "SERVICE",
@@ -191,16 +162,16 @@ func (p *printer) services(c Cluster) {
 	p.columns(columns, paint)
 	for _, s := range c.Services {
 		if s.Skew != nil && *s.Skew > 1 && !s.SkewMatters {
-			p.labelled("skew", s.Name+": "+s.SkewWhy)
+			p.Labelled("skew", s.Name+": "+s.SkewWhy)
 		}
 	}
 }
 
-func (p *printer) groups(c Cluster, zone *time.Location) {
+func (p printer) groups(c Cluster, zone *time.Location) {
 	if c.missing(p, "GROUPS", inventory.PartGroups) || len(c.Groups) == 0 {
 		return
 	}
-	p.line("")
+	p.Blank()
 	columns := []column{
 		{head: "GROUP"}, {head: "MIN", rank: 2, right: true}, {head: "DESIRED", right: true}, {head: "MAX", rank: 2, right: true},
 		{
@@ -226,7 +197,7 @@ func (p *printer) groups(c Cluster, zone *time.Location) {
 	}
 	for _, part := range []inventory.Part{inventory.PartScheduled, inventory.PartActivities} {
 		if why := c.unread[part]; why != "" {
-			p.labelled("unknown", fmt.Sprintf("%s: %s", part, why))
+			p.Labelled("unknown", fmt.Sprintf("%s: %s", part, why))
 		}
 	}
 }
@@ -235,7 +206,7 @@ func (p *printer) groups(c Cluster, zone *time.Location) {
 const shownRuns = 4
 
 // schedule writes the next scheduled actions of a group, and its failed activities.
-func (p *printer) schedule(g Group, zone *time.Location) {
+func (p printer) schedule(g Group, zone *time.Location) {
 	if s := g.Sleep; s != nil {
 		text := g.Name + ": "
 		if s.Since != nil {
@@ -243,17 +214,17 @@ func (p *printer) schedule(g Group, zone *time.Location) {
 		} else {
 			text += s.Cause
 		}
-		p.labelled("asleep", text)
+		p.Labelled("asleep", text)
 		if s.Wakes != nil {
-			p.labelled("wakes", fmt.Sprintf("%s: %s by the scheduled action %s", g.Name, both(*s.Wakes, zone), s.Action))
+			p.Labelled("wakes", fmt.Sprintf("%s: %s by the scheduled action %s", g.Name, both(*s.Wakes, zone), s.Action))
 		}
 		if s.NoWake != "" {
-			p.labelled("wakes", g.Name+": "+s.NoWake)
+			p.Labelled("wakes", g.Name+": "+s.NoWake)
 		}
 	}
 	for n, r := range g.Next {
 		if n == shownRuns {
-			p.labelled("", fmt.Sprintf("and %s; --output json lists all", plural.Count(len(g.Next)-n, "more scheduled action")))
+			p.Labelled("", fmt.Sprintf("and %s; --output json lists all", plural.Count(len(g.Next)-n, "more scheduled action")))
 			break
 		}
 		text := g.Name + ": "
@@ -264,14 +235,14 @@ func (p *printer) schedule(g Group, zone *time.Location) {
 		if r.Problem != "" {
 			text += "; " + r.Problem
 		}
-		p.labelled("next", text)
+		p.Labelled("next", text)
 	}
 	if f := g.LastFailed; f != nil {
-		p.labelled("failed", fmt.Sprintf("%s: %s %s", g.Name, both(f.At, zone), f.Message))
+		p.Labelled("failed", fmt.Sprintf("%s: %s %s", g.Name, both(f.At, zone), f.Message))
 	}
 }
 
-func (p *printer) ports(c Cluster) {
+func (p printer) ports(c Cluster) {
 	if c.Ports == nil {
 		return
 	}
@@ -284,26 +255,13 @@ func (p *printer) ports(c Cluster) {
 	if len(parts) == 0 {
 		parts = []string{"no pair to check"}
 	}
-	p.line("")
-	p.line("PORTS  " + strings.Join(parts, ", ") + "; muster ports --cluster " + c.Name + " has the matrix")
+	p.Blank()
+	p.Print("PORTS  " + p.Wrap(len("PORTS  "), p.Text(strings.Join(parts, ", ")+"; muster ports --cluster "+c.Name+" has the matrix")) + "\n")
 }
 
 // both formats a time in UTC and in the reader's time zone.
 func both(t time.Time, zone *time.Location) string {
-	return utc(t) + " (" + t.In(zone).Format("Mon 15:04 MST") + ")"
-}
-
-func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// age formats a duration with one unit: 3d, 5h, 12m.
-func age(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd", int(d.Hours())/24)
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dm", max(0, int(d.Minutes())))
+	return verdict.Stamp(t) + " (" + t.In(zone).Format("Mon 15:04 MST") + ")"
 }
 
 func tasks(running, pending int) string {

@@ -17,27 +17,33 @@ const shown = 50
 
 // Table writes the report as text: the verdict, why and what to change, then the instances.
 func (r *Report) Table(out io.Writer, style term.Style) error {
-	w := &writer{out: out, style: style}
-	w.line(0, "%s", r.Summary)
+	p := term.NewPrinter(out, style)
+	p.Line(r.Summary)
 	if r.lacks && !r.Fits() {
-		w.labelled("why", r.why()...)
+		p.Labelled("why", r.why()...)
 	}
-	w.labelled("fix", r.fixes()...)
-	w.printEvent(r.Event)
+	r.fixes(p)
+	printEvent(p, r.Event)
 	for _, n := range r.Notes {
-		w.line(0, "note: %s", n)
+		p.Note(n)
 	}
-	w.text("\n" + r.needs() + "\n\n")
-	w.text(r.zoneTable())
-	w.instances(r.Instances)
-	return w.err
+	p.Blank()
+	p.Line(r.needs())
+	p.Blank()
+	p.Print(r.zoneTable())
+	instances(p, r.Instances)
+	return p.Err()
 }
 
 // why returns what is missing on the instance that lacks the least.
 func (r *Report) why() []string {
 	i := r.closest.Instance
-	out := []string{fmt.Sprintf("closest is %s in %s:", i.Name(), orDash(i.Zone))}
-	for _, m := range r.closest.Missing {
+	return append([]string{fmt.Sprintf("closest is %s in %s:", i.Name(), orDash(i.Zone))}, lines(r.closest.Missing)...)
+}
+
+// lines returns what is missing, indented below a first line.
+func lines(all []fit.Missing) (out []string) {
+	for _, m := range all {
 		out = append(out, "  "+line(m))
 	}
 	return out
@@ -50,22 +56,21 @@ func line(m fit.Missing) string {
 	return m.Text
 }
 
-func (r *Report) fixes() []string {
-	if len(r.Changes) == 0 {
-		return nil
-	}
-	out := []string{"Do one of these:"}
-	if len(r.Changes) == 1 {
-		out = nil
+// fixes writes the changes that help. One of them is enough.
+func (r *Report) fixes(p *term.Printer) {
+	label := "fix"
+	if len(r.Changes) > 1 {
+		p.Labelled(label, "Do one of these:")
+		label = ""
 	}
 	for _, c := range r.Changes {
-		out = append(out, fmt.Sprintf("%s%s (then %s)", strings.ToUpper(c.Text[:1]), c.Text[1:], plural.Of(c.Copies, "copy fits", "copies fit")))
+		p.Labelled(label, fmt.Sprintf("%s%s (then %s)", strings.ToUpper(c.Text[:1]), c.Text[1:], plural.Of(c.Copies, "copy fits", "copies fit")))
+		label = ""
 		for _, t := range c.Tasks {
-			out = append(out, fmt.Sprintf("  %s reserves %d CPU units and %d MiB", t.Group, t.CPU, t.Memory),
-				fmt.Sprintf("  aws ecs stop-task --cluster %s --task %s --region %s", r.Cluster, t.ARN, r.Region))
+			p.Labelled("", fmt.Sprintf("  %s reserves %d CPU units and %d MiB", t.Group, t.CPU, t.Memory))
+			p.Verbatim("", fmt.Sprintf("  aws ecs stop-task --cluster %s --task %s --region %s", r.Cluster, t.ARN, r.Region))
 		}
 	}
-	return out
 }
 
 // needs returns text such as "a copy reserves 256 CPU units and 512 MiB of memory".
@@ -115,38 +120,7 @@ func orDash(text string) string {
 	return text
 }
 
-// writer keeps the first write error.
-type writer struct {
-	out   io.Writer
-	style term.Style
-	err   error
-}
-
-func (w *writer) text(text string) {
-	if w.err == nil {
-		_, w.err = io.WriteString(w.out, text)
-	}
-}
-
-// line writes a wrapped line. It escapes control characters, because names chosen by others could move the cursor.
-func (w *writer) line(indent int, format string, args ...any) {
-	text := w.style.Text(fmt.Sprintf(format, args...))
-	if !strings.HasPrefix(strings.TrimSpace(text), "aws ") { // a command is never wrapped
-		lead := len(text) - len(strings.TrimLeft(text, " "))
-		text = text[:lead] + w.style.Wrap(indent+lead, text[lead:])
-	}
-	w.text(text + "\n")
-}
-
-func (w *writer) labelled(label string, lines ...string) {
-	for _, l := range lines {
-		w.text(fmt.Sprintf("  %-5s", label))
-		w.line(7, "%s", l)
-		label = ""
-	}
-}
-
-func (w *writer) printEvent(e *Event) {
+func printEvent(p *term.Printer, e *Event) {
 	if e == nil {
 		return
 	}
@@ -154,24 +128,21 @@ func (w *writer) printEvent(e *Event) {
 	if e.Closest != "" {
 		who = "the closest matching container-instance " + e.Closest + " "
 	}
-	w.text("\n")
-	w.line(0, "ECS at %s: %s%s", e.At.UTC().Format(time.RFC3339), who, e.Text)
+	p.Blank()
+	p.Line(fmt.Sprintf("ECS at %s: %s%s", e.At.UTC().Format(time.RFC3339), who, e.Text))
 	switch {
 	case e.Closest == "":
 	case e.Instance == "":
-		w.labelled("now", "that container instance is no longer in the cluster")
+		p.Labelled("now", "that container instance is no longer in the cluster")
 	case len(e.Now) == 0:
-		w.labelled("now", "that is "+e.Instance+", and a copy fits on it now")
+		p.Labelled("now", "that is "+e.Instance+", and a copy fits on it now")
 	default:
-		w.labelled("now", "that is "+e.Instance+":")
-		for _, m := range e.Now {
-			w.labelled("", "  "+line(m))
-		}
+		p.Labelled("now", append([]string{"that is " + e.Instance + ":"}, lines(e.Now)...)...)
 	}
 }
 
 // instances writes a row for each instance, followed by what is missing on it.
-func (w *writer) instances(all []Instance) {
+func instances(p *term.Printer, all []Instance) {
 	var rows strings.Builder
 	t := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "instance\tzone\ttype\tCPU free\tMiB free\tcopies")
@@ -180,18 +151,18 @@ func (w *writer) instances(all []Instance) {
 			fmt.Sprintf("%d/%d", i.Free.Memory, i.Registered.Memory), copies(i.Copies, i.Open)))
 	}
 	_ = t.Flush() // memory buffers never fail
-	w.text("\n")
+	p.Blank()
 	n := -1 // the header
 	for row := range strings.Lines(rows.String()) {
-		w.text(strings.TrimRight(row, " \n") + "\n")
+		p.Print(strings.TrimRight(row, " \n") + "\n")
 		if n >= 0 {
 			for _, m := range all[n].Missing {
-				w.line(0, "    %s", line(m))
+				p.Line("    " + line(m))
 			}
 		}
 		n++
 	}
 	if more := len(all) - shown; more > 0 {
-		w.line(0, "and %s: --output json lists all", plural.Count(more, "more instance"))
+		p.Line("and " + plural.Count(more, "more instance") + ": --output json lists all")
 	}
 }

@@ -26,17 +26,17 @@ func (d *Diff) sections() []section {
 // Table writes the comparison as text. Ports that closed come first, each with the rules that were added or removed and
 // with its fix.
 func (d *Diff) Table(out io.Writer, style term.Style) error {
-	w := &printer{out: out, Style: style}
-	w.title(colorOf(d.worst()), d.headline())
+	w := term.NewPrinter(out, style)
+	w.Title(colorOf(d.worst()), d.headline())
 	for _, note := range d.Notes {
-		w.note(note)
+		w.Note(note)
 	}
 	for _, names := range []struct {
 		what string
 		all  []string
 	}{{"new", d.New}, {"gone", d.Gone}} {
 		if len(names.all) > 0 {
-			w.note(fmt.Sprintf("%s since the baseline: %s", names.what, some(names.all)))
+			w.Note(fmt.Sprintf("%s since the baseline: %s", names.what, some(names.all)))
 		}
 	}
 	shown, more := 0, d.More
@@ -46,15 +46,15 @@ func (d *Diff) Table(out io.Writer, style term.Style) error {
 				more++
 				continue
 			}
-			w.blank()
-			w.change(s, c)
+			w.Blank()
+			change(w, s, c)
 		}
 	}
 	if more > 0 {
-		w.blank()
-		w.text(0, plural.Count(more, "change")+" not shown: --output json has more of them")
+		w.Blank()
+		w.Line(plural.Count(more, "change") + " not shown: --output json has more of them")
 	}
-	return w.err
+	return w.Err()
 }
 
 func (d *Diff) headline() string {
@@ -80,28 +80,13 @@ func (d *Diff) worst() reach.Status {
 	return reach.Open
 }
 
-func (p *printer) change(s section, c Change) {
-	label := s.word
-	if p.UTF8 {
-		label = mark(s.status) + " " + label
-	}
-	p.raw(p.Paint(colorOf(s.status), fmt.Sprintf("%-*s", margin, label)) + p.Wrap(margin, p.Text(c.title())) + "\n")
-	first := "why"
-	for _, cause := range c.Causes {
-		p.labelled(first, cause)
-		first = ""
-	}
+func change(w *term.Printer, s section, c Change) {
+	w.Verdict(colorOf(s.status), mark(s.status), s.word, c.title())
+	w.Labelled("why", c.Causes...)
 	if s.status != reach.Open {
-		p.labelled("now", c.Sentence)
+		w.Labelled("now", c.Sentence)
 	}
-	first = "fix"
-	for _, f := range c.Fixes[:min(len(c.Fixes), shownFixes)] {
-		p.verbatim(first, f.Command)
-		first = ""
-	}
-	if n := len(c.Fixes); n > shownFixes {
-		p.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all that are missing now", shownFixes, plural.Thousands(n)))
-	}
+	fixes(w, c.Fixes, len(c.Fixes), "all that are missing now")
 }
 
 // title returns text such as "tcp 47106-47199 of tcp 47100-47199 (ignite2 communication): i-1 -> i-2, i-3".

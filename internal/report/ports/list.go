@@ -12,19 +12,19 @@ import (
 // List writes the port profiles: the ports that members need between each other, the optional roles, and the source of
 // the port numbers.
 func List(out io.Writer, style term.Style) error {
-	w := &printer{out: out, Style: style}
+	w := term.NewPrinter(out, style)
 	for i, p := range reach.Profiles() {
 		if i > 0 {
-			w.blank()
+			w.Blank()
 		}
-		w.title(term.Bold, p.Name)
-		w.labelled("members", portsOf(p.Needs))
+		w.Title(term.Bold, p.Name)
+		w.Labelled("members", portsOf(p.Needs))
 		for _, r := range p.Roles {
-			w.labelled("+"+r.Name, portsOf(r.Needs))
+			w.Labelled("+"+r.Name, portsOf(r.Needs))
 		}
-		w.labelled("source", p.Source)
+		w.Labelled("source", p.Source)
 	}
-	return w.err
+	return w.Err()
 }
 
 func portsOf(needs []reach.Need) string {

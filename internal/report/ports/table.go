@@ -17,23 +17,23 @@ const shownNames = 3
 // Table writes the report as text: the problems, each with its fix, and then the matrix with equal rows combined. A
 // command stays on one line.
 func (r *Report) Table(out io.Writer, style term.Style) error {
-	w := &printer{out: out, Style: style}
-	w.title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), plural.Count(len(r.Needs), "port range"), r.tally()))
+	w := term.NewPrinter(out, style)
+	w.Title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), plural.Count(len(r.Needs), "port range"), r.tally()))
 	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
-		w.note(note)
+		w.Note(note)
 	}
 	r.problems(w)
 	for _, f := range r.Findings {
-		w.blank()
-		w.text(0, "on this host"+f.certainty()+": "+f.Summary)
+		w.Blank()
+		w.Line("on this host" + f.certainty() + ": " + f.Summary)
 		if f.Evidence != "" {
-			w.labelled("why", f.Evidence)
+			w.Labelled("why", f.Evidence)
 		}
-		w.fix(f.Fix, f.Remedy)
+		w.Fix(f.Fix)
 	}
 	r.probes(w)
 	r.grid(w)
-	return w.err
+	return w.Err()
 }
 
 // certainty returns the text after "on this host".
@@ -79,7 +79,7 @@ func (r *Report) tally() string {
 	return strings.Join(parts, ", ")
 }
 
-func (r *Report) problems(w *printer) {
+func (r *Report) problems(w *term.Printer) {
 	shown, more := 0, r.MoreProblems
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
@@ -90,17 +90,17 @@ func (r *Report) problems(w *printer) {
 				more++
 				continue
 			}
-			w.blank()
-			w.verdict(o.status, o.Sentence)
+			w.Blank()
+			w.Verdict(colorOf(o.status), mark(o.status), o.Status, o.Sentence)
 			if more := len(b.From)*len(b.To) - 1; more > 0 {
-				w.labelled("pairs", some(b.From)+" -> "+some(b.To))
+				w.Labelled("pairs", some(b.From)+" -> "+some(b.To))
 			}
-			r.fixes(w, o)
+			fixes(w, o.Fixes, o.fixes(), "all of them")
 		}
 	}
 	if more > 0 {
-		w.blank()
-		w.text(0, plural.Count(more, "problem")+" not shown: --all shows all of them, --fix cli prints every rule that is missing")
+		w.Blank()
+		w.Line(plural.Count(more, "problem") + " not shown: --all shows all of them, --fix cli prints every rule that is missing")
 	}
 }
 
@@ -110,36 +110,37 @@ const maxProblems = 50
 // shownFixes is the maximum number of rules that the table prints for a problem.
 const shownFixes = 2
 
-func (r *Report) fixes(w *printer, o Outcome) {
-	label := "fix"
-	for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
-		w.verbatim(label, f.Command)
-		label = ""
+// fixes writes the first rules of n, and how to print the others.
+func fixes(w *term.Printer, all []Fix, n int, others string) {
+	var commands []string
+	for _, f := range all[:min(len(all), shownFixes)] {
+		commands = append(commands, f.Command)
 	}
-	if n := o.fixes(); n > shownFixes {
-		w.labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints all of them", shownFixes, plural.Thousands(n)))
+	w.Verbatim("fix", commands...)
+	if n > shownFixes {
+		w.Labelled("", fmt.Sprintf("%d of %s rules are shown; --fix cli prints %s", shownFixes, plural.Thousands(n), others))
 	}
 }
 
 // probes writes how many dials had which result, and lists those that differ from the verdict.
-func (r *Report) probes(w *printer) {
+func (r *Report) probes(w *term.Printer) {
 	if len(r.Probes) == 0 {
 		return
 	}
-	w.blank()
-	w.text(0, "Dialed from here: "+r.Contacts())
+	w.Blank()
+	w.Line("Dialed from here: " + r.Contacts())
 	for _, p := range r.Probes {
 		if !p.agrees() {
-			w.text(2, "  "+p.Sentence)
+			w.Line("  " + p.Sentence)
 		}
 	}
 }
 
-func (r *Report) grid(w *printer) {
-	if len(r.Blocks) == 0 || w.err != nil {
+func (r *Report) grid(w *term.Printer) {
+	if len(r.Blocks) == 0 || w.Err() != nil {
 		return
 	}
-	w.blank()
+	w.Blank()
 	head := []string{"from", "to"}
 	for _, n := range r.needs {
 		head = append(head, needLabel(n))
@@ -157,9 +158,9 @@ func (r *Report) grid(w *printer) {
 		}
 		rows = append(rows, row)
 	}
-	w.raw(w.Grid(head, 2, " -> ", rows))
+	w.Print(w.Grid(head, 2, " -> ", rows))
 	if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
-		w.text(0, "and "+plural.Count(more, "more row"))
+		w.Line("and " + plural.Count(more, "more row"))
 	}
 }
 

@@ -71,8 +71,9 @@ func (p *printer) line(text string) {
 	}
 }
 
-// columns writes a table. colors has a color for each row, which may be empty.
-func (p *printer) columns(all []column, colors []string) {
+// columns writes a table, and returns the columns for which there was no space. colors has a color for each row, which
+// may be empty.
+func (p *printer) columns(all []column, colors []string) (left []string) {
 	for n := range all {
 		for i, cell := range all[n].cells {
 			all[n].cells[i] = p.Text(cell)
@@ -80,7 +81,7 @@ func (p *printer) columns(all []column, colors []string) {
 	}
 	kept, left := fitting(all, p.Width)
 	if len(kept) == 0 {
-		return
+		return left
 	}
 	heads := make([]string, len(kept))
 	for i, c := range kept {
@@ -97,6 +98,7 @@ func (p *printer) columns(all []column, colors []string) {
 	if len(left) > 0 {
 		p.line(p.Paint(term.Dim, "  "+p.Wrap(2, "left out at this width: "+strings.Join(left, ", "))))
 	}
+	return left
 }
 
 func (p *printer) row(columns []column, cells []string) string {

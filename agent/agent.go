@@ -78,6 +78,7 @@ type Parts struct {
 	Ports        func(context.Context) (Ports, error) // may be nil
 	Limits       Meter                                // may be nil
 	Gate         *gate.Gate                           // may be nil; watchPorts uses it
+	Attributes   gate.Setter                          // nil unless the version is published
 	Calls        func() int                           // returns the number of AWS API calls so far
 	// ShuttingDown reports whether the whole system is shutting down. It returns false if that is unknown.
 	ShuttingDown func(context.Context) bool
@@ -115,6 +116,7 @@ type loopState struct {
 	registration registration.Snapshot
 	departure    leaving.Notice
 	orphans      orphanState
+	version      publishedVersion
 	// departureUnknownLogged, stateFailureLogged and exportFailureLogged are true once the failure has been logged.
 	departureUnknownLogged, stateFailureLogged, exportFailureLogged bool
 
@@ -271,6 +273,8 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 		a.shared.setSelf(gate.Self{})
 	}
 	a.settleCluster()
+	a.alive()
+	a.publishVersion(ctx)
 	a.alive()
 	if a.Healer != nil {
 		if line := a.Healer.Consider(ctx, a.loop.registration); line != "" {

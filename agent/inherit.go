@@ -29,7 +29,7 @@ func (a *Agent) Inherit(from *Agent) {
 		_ = os.Remove(old) // muster status now reads the other file; if the removal fails, it may read a stale one
 	}
 	a.loop.registration, a.loop.departure, a.loop.cycled = from.loop.registration, from.loop.departure, from.loop.cycled
-	a.loop.orphans, a.loop.limits = from.loop.orphans, from.loop.limits
+	a.loop.orphans, a.loop.limits, a.loop.version = from.loop.orphans, from.loop.limits, from.loop.version
 	a.shared.recent, a.shared.problem = from.shared.recent, from.shared.problem
 	for _, e := range from.shared.held {
 		e.Instance = a.InstanceID

@@ -122,6 +122,9 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 			Log:        log,
 		})
 	}
+	if cfg.PublishVersion {
+		a.Attributes = api
+	}
 	a.Registration.ECS = api
 	l.starts.ECS, l.starts.Cluster = api, a.Cluster
 	if a.InstanceID != "" {

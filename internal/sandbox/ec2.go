@@ -27,7 +27,9 @@ func (s *Sandbox) ec2Service() *service {
 	}
 	rates := map[string]rate{}
 	for name := range actions {
-		rates[name] = rate{name, 100, 20} // EC2 API reference, request token bucket sizes
+		// "Request token limits" of https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html: each action has its
+		// own bucket; 100 and 20 are those of non-mutating actions.
+		rates[name] = rate{name, 100, 20}
 	}
 	return &service{
 		name:     EC2,

@@ -25,9 +25,12 @@ var errClusterNotFound = apiError{400, "ClusterNotFoundException", "Cluster not 
 
 // ecsService implements awsJson1.1 (service/ecs api_client.go: awsjson.New11).
 func (s *Sandbox) ecsService() *service {
-	lists := rate{"clusters", 50, 20}
+	clusters := rate{"clusters", 50, 20}
+	providers := rate{"capacity-providers", 50, 20}
+	definitions := rate{"task-definitions", 50, 20}
 	reads := rate{"cluster-resources", 100, 20}
 	services := rate{"services", 100, 20}
+	changes := rate{"cluster-resource-changes", 100, 40}
 	return &service{
 		name:     ECS,
 		target:   "AmazonEC2ContainerServiceV20141113",
@@ -50,13 +53,18 @@ func (s *Sandbox) ecsService() *service {
 			"ListTaskDefinitionFamilies":  s.listTaskDefinitionFamilies,
 			"PutAttributes":               s.putAttributes,
 		},
+		// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html, "Request Token Bucket Sizes
+		// and Refill Rates". The page lists no bucket for DiscoverPollEndpoint.
 		rates: map[string]rate{
-			"ListClusters": lists, "DescribeClusters": lists,
+			"CreateCluster": {"cluster-changes", 20, 1},
+			"ListClusters":  clusters, "DescribeClusters": clusters,
+			"DescribeCapacityProviders": providers,
+			"DescribeTaskDefinition":    definitions, "ListTaskDefinitionFamilies": definitions,
 			"ListContainerInstances": reads, "DescribeContainerInstances": reads,
 			"ListTasks": reads, "DescribeTasks": reads,
-			"ListServices": services, "DescribeServices": services,
-			"DescribeCapacityProviders": lists,
-			"RegisterContainerInstance": {"register", 200, 120},
+			"DeregisterContainerInstance": changes, "PutAttributes": changes,
+			"RegisterContainerInstance": {"agent-changes", 200, 120},
+			"ListServices":              services, "DescribeServices": services,
 		},
 	}
 }

@@ -65,3 +65,46 @@ func TestContainerInstanceReadsShareOneBucketOf100(t *testing.T) {
 		t.Errorf("another bucket is empty too: %v", err)
 	}
 }
+
+// The rows of "Request Token Bucket Sizes and Refill Rates" for the reads of muster fleet and muster fit
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html): each category has a bucket of its own.
+func TestEachCategoryOfReadsHasItsOwnBucket(t *testing.T) {
+	s := start(t, sandbox.Options{Clock: sandbox.NewManualClock(), Clusters: []string{"prod"}})
+	c, prod := sdk(t, s), aws.String("prod")
+	for _, category := range []struct {
+		burst int
+		calls []func() error
+	}{
+		{50, []func() error{func() error { _, err := c.describeClusters(t); return err }}},
+		{50, []func() error{func() error {
+			_, err := c.ecs.DescribeCapacityProviders(t.Context(), &ecs.DescribeCapacityProvidersInput{})
+			return err
+		}}},
+		{50, []func() error{func() error {
+			_, err := c.ecs.ListTaskDefinitionFamilies(t.Context(), &ecs.ListTaskDefinitionFamiliesInput{})
+			return err
+		}}},
+		{100, []func() error{func() error {
+			_, err := c.ecs.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: prod})
+			return err
+		}, func() error {
+			_, err := c.ecs.DescribeTasks(t.Context(), &ecs.DescribeTasksInput{Cluster: prod, Tasks: []string{"x"}})
+			return err
+		}}},
+		{100, []func() error{func() error {
+			_, err := c.ecs.ListServices(t.Context(), &ecs.ListServicesInput{Cluster: prod})
+			return err
+		}, func() error {
+			_, err := c.ecs.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: prod, Services: []string{"x"}})
+			return err
+		}}},
+	} {
+		got := 0
+		for _, call := range category.calls {
+			got += passed(t, category.burst/len(category.calls)+10, call)
+		}
+		if got != category.burst {
+			t.Errorf("%d calls passed, want the burst of %d", got, category.burst)
+		}
+	}
+}

@@ -152,6 +152,15 @@ func (i *Instance) Attribute(name string) (value string, ok bool) {
 	return i.Attributes[n].Value, true
 }
 
+// VersionAttribute is the attribute that muster-agent sets to its version, with --publish-version.
+const VersionAttribute = "muster.version"
+
+// Muster returns the version that muster-agent published last. It is empty if none was published.
+func (i *Instance) Muster() string {
+	version, _ := i.Attribute(VersionAttribute)
+	return version
+}
+
 // Resources holds amounts of resources in ECS's units.
 type Resources struct {
 	CPU    int // CPU units, 1024 per vCPU

@@ -82,6 +82,9 @@ func twelve() *inventory.Inventory {
 		}
 	}
 	inv.Groups = []inventory.Group{g}
+	for n := range inv.Instances[1:] { // the agent of the first instance published none
+		inv.Instances[n+1].Attributes = []inventory.Attribute{{Name: "muster.version", Value: "0.9.0"}}
+	}
 	for _, name := range []string{"cache", "web"} {
 		inv.Services = append(
 			inv.Services,

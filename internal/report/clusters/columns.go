@@ -59,8 +59,9 @@ func total(columns []column) (n int) {
 // printer writes clusters.
 type printer struct{ *term.Printer }
 
-// columns writes a table. colors has a color for each row, which may be empty.
-func (p printer) columns(all []column, colors []string) {
+// columns writes a table, and returns the columns for which there was no space. colors has a color for each row, which
+// may be empty.
+func (p printer) columns(all []column, colors []string) (left []string) {
 	for n := range all {
 		for i, cell := range all[n].cells {
 			all[n].cells[i] = p.Text(cell)
@@ -68,7 +69,7 @@ func (p printer) columns(all []column, colors []string) {
 	}
 	kept, left := fitting(all, p.Width)
 	if len(kept) == 0 {
-		return
+		return left
 	}
 	heads := make([]string, len(kept))
 	for i, c := range kept {
@@ -85,6 +86,7 @@ func (p printer) columns(all []column, colors []string) {
 	if len(left) > 0 {
 		p.Title(term.Dim, "  left out at this width: "+strings.Join(left, ", "))
 	}
+	return left
 }
 
 func (p printer) row(columns []column, cells []string) string {

@@ -82,15 +82,18 @@ func (c Cluster) htmlProblems(b *strings.Builder) {
 func (c Cluster) htmlTables(b *strings.Builder) {
 	var rows [][]string
 	for _, i := range c.Instances {
-		rows = append(rows, []string{i.ID, i.Zone, i.Type, i.Status, yesNo(i.Connected), i.Agent, tasks(i.Running, i.Pending),
+		rows = append(rows, []string{i.ID, i.Zone, i.Type, i.Status, yesNo(i.Connected), i.Agent, i.muster(), tasks(i.Running, i.Pending),
 			fmt.Sprintf("%d of %d", i.FreeCPU, i.CPU), fmt.Sprintf("%d of %d", i.FreeMemory, i.Memory), i.Verdict, i.Wrong})
 	}
 	grid(
 		b,
 		"Instances",
-		[]string{"instance", "zone", "type", "status", "connected", "agent", "tasks", "free CPU", "free MiB", "verdict", "wrong"},
+		[]string{"instance", "zone", "type", "status", "connected", "agent", "muster", "tasks", "free CPU", "free MiB", "verdict", "wrong"},
 		rows,
 	)
+	if c.unpublished() {
+		fmt.Fprintf(b, "<p class=\"note\">muster ?: %s</p>\n", unpublishedText)
+	}
 	rows = nil
 	for _, s := range c.Services {
 		skew := unknownCell

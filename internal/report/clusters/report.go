@@ -70,6 +70,7 @@ type Instance struct {
 	Status     string     `json:"status"`
 	Connected  bool       `json:"connected"`
 	Agent      string     `json:"agent,omitempty"`
+	Muster     string     `json:"muster,omitempty"` // left out if muster-agent did not publish it
 	Running    int        `json:"running"`
 	Pending    int        `json:"pending"`
 	FreeCPU    int        `json:"freeCPU"`
@@ -235,6 +236,7 @@ func (c *Cluster) addPorts(r *ports.Report) {
 func instance(i verdict.Instance) Instance {
 	return Instance{
 		ID: i.ID, Kind: string(i.Kind), Zone: i.Zone, Type: i.Type, Status: i.Instance.Status, Connected: i.Connected, Agent: i.Agent,
+		Muster:  i.Muster(),
 		Running: i.Running, Pending: i.Pending, FreeCPU: i.Free.CPU, CPU: i.Total.CPU, FreeMemory: i.Free.Memory, Memory: i.Total.Memory,
 		Provider: i.Provider, Group: i.Group, State: i.State, Launched: known(i.Launched), Verdict: string(i.Status), Wrong: i.Wrong,
 	}

@@ -89,21 +89,38 @@ func (p printer) instances(d Document, c Cluster) {
 	shown = shown[:len(shown)-more]
 	columns := []column{
 		{head: "INSTANCE"}, {head: "ZONE"}, {head: "TYPE", rank: 6}, {head: "STATUS", rank: 5}, {head: "CONNECTED", rank: 3},
-		{head: "AGENT", rank: 7}, {head: "TASKS", rank: 1, right: true}, {head: "FREE CPU", rank: 1, right: true},
+		{head: "AGENT", rank: 7}, {head: "MUSTER", rank: 8}, {head: "TASKS", rank: 1, right: true}, {head: "FREE CPU", rank: 1, right: true},
 		{head: "FREE MIB", rank: 1, right: true}, {head: "AGE", rank: 4, right: true}, {head: "WRONG"},
 	}
 	var paint []string
 	for _, i := range shown {
-		for n, cell := range []string{i.ID, i.Zone, i.Type, strings.ToLower(i.Status), yesNo(i.Connected), i.Agent, tasks(i.Running, i.Pending),
+		for n, cell := range []string{i.ID, i.Zone, i.Type, strings.ToLower(i.Status), yesNo(i.Connected), i.Agent, i.muster(), tasks(i.Running, i.Pending),
 			strconv.Itoa(i.FreeCPU), strconv.Itoa(i.FreeMemory), c.age(d.At, i), i.Wrong} {
 			columns[n].cells = append(columns[n].cells, cell)
 		}
 		paint = append(paint, colors[i.Verdict])
 	}
-	p.columns(columns, paint)
+	if left := p.columns(columns, paint); c.unpublished() && !slices.Contains(left, "muster") {
+		p.Labelled("muster ?", unpublishedText)
+	}
 	if more > 0 {
 		p.Line(fmt.Sprintf("and %s; --output json lists all", plural.Count(more, "more instance")))
 	}
+}
+
+// muster returns the version of muster-agent, if it runs on such an instance.
+func (i Instance) muster() string {
+	if i.Muster == "" && i.Kind == string(inventory.EC2) {
+		return unknownCell
+	}
+	return i.Muster
+}
+
+const unpublishedText = "the version is not published; muster bootstrap --publish-version makes muster-agent publish it"
+
+// unpublished reports whether the version of muster is unknown for an instance.
+func (c Cluster) unpublished() bool {
+	return slices.ContainsFunc(c.Instances, func(i Instance) bool { return i.muster() == unknownCell })
 }
 
 func order(status string) int {

@@ -129,30 +129,45 @@ func (c *collector) pair(row, col members, at int) {
 	if len(g.ingress) > 0 {
 		ask := leg{DestinationIngress, dst, src, l.from, Ingress, need.Protocol, need.Ports}
 		f := Fix{m.judge.target(&ask), Ingress, need.Protocol, g.ingress, Peer{}, dst.Region}
-		for peer, named := range c.peers(ask, m.From, row.all, v4) {
-			f.Peer = peer
-			o := c.add(f, named, col.all)
-			c.units(o, ask, unitKey{guard: to.guard, v4: v4, gap: id}, m.From, named, col.all)
+		for _, p := range c.peers(ask, m.From, row.all, v4) {
+			f.Peer = p.Peer
+			o := c.add(f, p.all, col.all)
+			c.units(o, ask, unitKey{guard: to.guard, v4: v4, gap: id}, m.From, p.all, col.all)
 		}
 	}
 	if len(g.egress) > 0 {
 		ask := leg{SourceEgress, src, dst, l.to, Egress, need.Protocol, need.Ports}
 		f := Fix{m.judge.target(&ask), Egress, need.Protocol, g.egress, Peer{}, src.Region}
-		for peer, named := range c.peers(ask, m.To, col.all, v4) {
-			f.Peer = peer
-			o := c.add(f, row.all, named)
-			c.units(o, ask, unitKey{guard: from.guard, v4: v4, gap: id}, m.To, named, row.all)
+		for _, p := range c.peers(ask, m.To, col.all, v4) {
+			f.Peer = p.Peer
+			o := c.add(f, row.all, p.all)
+			c.units(o, ask, unitKey{guard: from.guard, v4: v4, gap: id}, m.To, p.all, row.all)
 		}
 	}
 }
 
+// named holds the endpoints for which a rule names the same peer.
+type named struct {
+	Peer
+	all []int
+}
+
 // peers groups endpoints by the peer that a rule for them names.
-func (c *collector) peers(ask leg, endpoints []Endpoint, which []int, v4 bool) map[Peer][]int {
-	out := map[Peer][]int{}
+func (c *collector) peers(ask leg, endpoints []Endpoint, which []int, v4 bool) (out []named) {
+	at := map[Peer]int{}
 	for _, i := range which {
 		ask.peer, ask.addr = &endpoints[i], firstOf(&endpoints[i], v4)
 		peer := c.m.judge.fixPeer(&ask)
-		out[peer] = append(out[peer], i)
+		if len(which) == 1 {
+			return []named{{peer, which}}
+		}
+		n, ok := at[peer]
+		if !ok {
+			n = len(out)
+			at[peer] = n
+			out = append(out, named{Peer: peer})
+		}
+		out[n].all = append(out[n].all, i)
 	}
 	return out
 }

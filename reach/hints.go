@@ -147,6 +147,9 @@ func (j *Judge) otherENI(g *leg, s *Step, add func(HintKind, string, ...any)) {
 // otherPair looks for other interfaces of the same two hosts that can reach each other. In that case the server
 // probably listens on those, and a rule would open the wrong interface.
 func (j *Judge) otherPair(src, dst *Endpoint, n *Need) (Hint, bool) {
+	if len(src.Others)+len(dst.Others) == 0 {
+		return Hint{}, false
+	}
 	for _, from := range src.moved() {
 		for _, to := range dst.moved() {
 			if from.ID == src.ID && to.ID == dst.ID {

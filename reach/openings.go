@@ -1,8 +1,6 @@
 package reach
 
 import (
-	"cmp"
-	"iter"
 	"slices"
 	"strings"
 )
@@ -45,7 +43,7 @@ func (m *Matrix) gapID(g gap) uint32 {
 // Openings returns the rules that open the missing ports in the matrices, without duplicates and sorted by the number
 // of ports, fewest first. It ignores outcomes for which skip returns true.
 func Openings(skip func(Need, Outcome) bool, matrices ...*Matrix) []Opening {
-	s := fixSet{}
+	s := newFixSet()
 	for _, m := range matrices {
 		for need := range m.Needs {
 			m.collect(indexes(len(m.From)), indexes(len(m.To)), need, skip, s)
@@ -56,7 +54,7 @@ func Openings(skip func(Need, Outcome) bool, matrices ...*Matrix) []Opening {
 
 // Openings returns the rules for one need in one block.
 func (m *Matrix) Openings(b Block, need int) []Opening {
-	s := fixSet{}
+	s := newFixSet()
 	m.collect(b.From, b.To, need, nil, s)
 	return s.sorted()
 }
@@ -72,17 +70,16 @@ func indexes(n int) []int {
 // collect iterates over pairs of classes, because all members of a class have the same missing ports and the same group
 // to extend. The peer in the new rule can still differ between members: no existing rule distinguishes them, but their
 // groups or addresses do.
-func (m *Matrix) collect(from, to []int, need int, skip func(Need, Outcome) bool, out fixSet) {
+func (m *Matrix) collect(from, to []int, need int, skip func(Need, Outcome) bool, out *fixSet) {
 	rows, cols := byNumber(from, m.row), byNumber(to, m.col)
 	c := collector{m: m, need: need, key: m.Needs[need].String(), out: out}
 	for _, row := range rows {
 		for _, col := range cols {
 			at := int(row.number)*len(m.cols) + int(col.number)
-			g := m.gaps[m.gapCells[need][at]]
-			if len(g.egress)+len(g.ingress) == 0 || skip != nil && skip(m.Needs[need], m.outcomes[m.cells[need][at]]) {
+			if g := m.gaps[m.gapCells[need][at]]; len(g.egress)+len(g.ingress) == 0 || skip != nil && skip(m.Needs[need], m.outcomes[m.cells[need][at]]) {
 				continue
 			}
-			c.pair(row, col, g)
+			c.pair(row, col, at)
 		}
 	}
 }
@@ -109,21 +106,17 @@ func byNumber(all []int, number []int32) []members {
 }
 
 type collector struct {
-	m     *Matrix
-	need  int
-	key   string // of the requirement
-	out   fixSet
-	units int
+	m    *Matrix
+	need int
+	key  string // of the requirement
+	out  *fixSet
 }
 
-// maxUnits limits the memory that prune needs. Only fleets in which rules would list hundreds of peers by address
-// exceed it. In that case some openings may be redundant.
-const maxUnits = 20_000
-
 // pair adds the rules between the members of two classes.
-func (c *collector) pair(row, col members, g gap) {
+func (c *collector) pair(row, col members, at int) {
 	m, need := c.m, &c.m.Needs[c.need]
-	src, dst := m.classes[m.rows[row.number]].rep, m.classes[m.cols[col.number]].rep
+	from, to := &m.classes[m.rows[row.number]], &m.classes[m.cols[col.number]]
+	src, dst := from.rep, to.rep
 	l, ok := connect(src, dst)
 	if !ok {
 		return
@@ -131,45 +124,56 @@ func (c *collector) pair(row, col members, g gap) {
 	if _, other := m.judge.otherPair(src, dst, need); other {
 		return
 	}
-	v4 := l.to.Is4()
+	id := m.gapCells[c.need][at]
+	g, v4 := m.gaps[id], l.to.Is4()
 	if len(g.ingress) > 0 {
 		ask := leg{DestinationIngress, dst, src, l.from, Ingress, need.Protocol, need.Ports}
-		for peer, named := range c.peers(ask, m.From, row.all, v4) {
-			c.add(&ask, Fix{m.judge.target(&ask), Ingress, need.Protocol, g.ingress, peer, dst.Region}, named, named.all, col.all)
+		f := Fix{m.judge.target(&ask), Ingress, need.Protocol, g.ingress, Peer{}, dst.Region}
+		for _, p := range c.peers(ask, m.From, row.all, v4) {
+			f.Peer = p.Peer
+			o := c.add(f, p.all, col.all)
+			c.units(o, ask, unitKey{guard: to.guard, v4: v4, gap: id}, m.From, p.all, col.all)
 		}
 	}
 	if len(g.egress) > 0 {
 		ask := leg{SourceEgress, src, dst, l.to, Egress, need.Protocol, need.Ports}
-		for peer, named := range c.peers(ask, m.To, col.all, v4) {
-			c.add(&ask, Fix{m.judge.target(&ask), Egress, need.Protocol, g.egress, peer, src.Region}, named, row.all, named.all)
+		f := Fix{m.judge.target(&ask), Egress, need.Protocol, g.egress, Peer{}, src.Region}
+		for _, p := range c.peers(ask, m.To, col.all, v4) {
+			f.Peer = p.Peer
+			o := c.add(f, row.all, p.all)
+			c.units(o, ask, unitKey{guard: from.guard, v4: v4, gap: id}, m.To, p.all, row.all)
 		}
 	}
 }
 
-// named holds endpoints for which the same peer is used in a rule, and for each of them every peer that could be used
-// instead.
+// named holds the endpoints for which a rule names the same peer.
 type named struct {
-	all  []int
-	ways [][]Peer
+	Peer
+	all []int
 }
 
-func (c *collector) peers(ask leg, endpoints []Endpoint, which []int, v4 bool) map[Peer]named {
-	out := map[Peer]named{}
+// peers groups endpoints by the peer that a rule for them names.
+func (c *collector) peers(ask leg, endpoints []Endpoint, which []int, v4 bool) (out []named) {
+	at := map[Peer]int{}
 	for _, i := range which {
-		e := &endpoints[i]
-		ask.peer, ask.addr = e, firstOf(e, v4)
+		ask.peer, ask.addr = &endpoints[i], firstOf(&endpoints[i], v4)
 		peer := c.m.judge.fixPeer(&ask)
-		n := out[peer]
-		n.all = append(n.all, i)
-		if c.units += 1; c.units <= maxUnits {
-			n.ways = append(n.ways, c.m.judge.ways(&ask))
+		if len(which) == 1 {
+			return []named{{peer, which}}
 		}
-		out[peer] = n
+		n, ok := at[peer]
+		if !ok {
+			n = len(out)
+			at[peer] = n
+			out = append(out, named{Peer: peer})
+		}
+		out[n].all = append(out[n].all, i)
 	}
 	return out
 }
 
-func (c *collector) add(ask *leg, f Fix, n named, from, to []int) {
+// add adds the rule for the traffic from each endpoint in from to each one in to. It returns nil if there is none.
+func (c *collector) add(f Fix, from, to []int) *opening {
 	m := c.m
 	pairs, targets := 0, make([]bool, len(to))
 	var sources []string
@@ -186,19 +190,10 @@ func (c *collector) add(ask *leg, f Fix, n named, from, to []int) {
 		}
 	}
 	if pairs == 0 {
-		return
+		return nil
 	}
-	o, ok := c.out[f.key()]
-	if !ok {
-		o = &opening{fix: f, from: map[string]bool{}, to: map[string]bool{}, needs: map[string]Need{}}
-		c.out[f.key()] = o
-	}
-	o.fix.Ports = o.fix.Ports.Union(f.Ports)
+	o := c.out.opening(f)
 	o.needs[c.key] = m.Needs[c.need]
-	o.lasting = o.lasting || len(n.ways) < len(n.all)
-	for _, ways := range n.ways {
-		o.units = append(o.units, unit{ask.self.Groups, ways, f.Ports})
-	}
 	o.pairs += pairs
 	for _, name := range sources {
 		o.from[name] = true
@@ -208,105 +203,7 @@ func (c *collector) add(ask *leg, f Fix, n named, from, to []int) {
 			o.to[m.To[k].Name] = true
 		}
 	}
-}
-
-// fixSet holds openings by everything that identifies their rule except the ports.
-type fixSet map[fixKey]*opening
-
-type fixKey struct {
-	group     string
-	direction Direction
-	protocol  Protocol
-	peer      Peer
-	region    string
-}
-
-func (f Fix) key() fixKey { return fixKey{f.Group, f.Direction, f.Protocol, f.Peer, f.Region} }
-
-type opening struct {
-	fix      Fix
-	from, to map[string]bool
-	pairs    int
-	needs    map[string]Need
-	units    []unit
-	lasting  bool // units is incomplete, so prune must keep the opening
-}
-
-// unit is one part of the traffic that an opening allows. A single rule is sufficient for it: in any of the groups,
-// with any of the peers in ways.
-type unit struct {
-	groups []string
-	ways   []Peer
-	ports  Ports
-}
-
-// prune removes openings whose traffic is also allowed by others. It tries openings for a single address first.
-func (s fixSet) prune() {
-	for _, key := range s.order() {
-		o := s[key]
-		if o.lasting {
-			continue
-		}
-		delete(s, key)
-		if slices.ContainsFunc(o.units, func(u unit) bool { return !s.opens(key, u) }) {
-			s[key] = o
-			continue
-		}
-		for _, u := range o.units { // keep the openings that replace o
-			for other := range s.matching(key, u) {
-				other.units = append(other.units, u)
-			}
-		}
-	}
-}
-
-// matching iterates over the openings that allow some of the unit's traffic.
-func (s fixSet) matching(key fixKey, u unit) iter.Seq[*opening] {
-	return func(yield func(*opening) bool) {
-		for _, key.group = range u.groups {
-			for _, key.peer = range u.ways {
-				if o := s[key]; o != nil && !yield(o) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// order returns the keys in the order in which prune tries them: single addresses first, then by the number of pairs,
-// fewest first.
-func (s fixSet) order() []fixKey {
-	keys := make([]fixKey, 0, len(s))
-	for key := range s {
-		keys = append(keys, key)
-	}
-	isGroup := func(k fixKey) int { return min(len(k.peer.Group.ID), 1) }
-	slices.SortFunc(keys, func(a, b fixKey) int {
-		return cmp.Or(isGroup(a)-isGroup(b), s[a].pairs-s[b].pairs, strings.Compare(a.group, b.group), int(a.direction)-int(b.direction),
-			int(a.protocol)-int(b.protocol), strings.Compare(a.peer.String(), b.peer.String()), strings.Compare(a.region, b.region))
-	})
-	return keys
-}
-
-func (s fixSet) opens(key fixKey, u unit) bool {
-	var open Ports
-	for o := range s.matching(key, u) {
-		open = open.Union(o.fix.Ports)
-	}
-	return open.Covers(u.ports)
-}
-
-func (s fixSet) sorted() []Opening {
-	out := make([]Opening, 0, len(s))
-	s.prune()
-	for _, o := range s {
-		out = append(out, Opening{Fix: o.fix, From: sortedKeys(o.from), To: sortedKeys(o.to), Pairs: o.pairs, Needs: sortedNeeds(o.needs)})
-	}
-	slices.SortFunc(out, func(a, b Opening) int {
-		return cmp.Or(a.Ports.Count()-b.Ports.Count(), strings.Compare(a.Group, b.Group), int(a.Direction)-int(b.Direction),
-			int(a.Protocol)-int(b.Protocol), strings.Compare(a.Peer.String(), b.Peer.String()), strings.Compare(a.Region, b.Region))
-	})
-	return out
+	return o
 }
 
 func sortedKeys(set map[string]bool) []string {

@@ -1,14 +1,30 @@
 # An ECS-optimized AMI with muster in it; here:
-#   packer init . && packer build -var package=../../dist/muster-VERSION-1.x86_64.rpm .
+#   packer init . && packer build -var package=../../dist/muster-VERSION-1.x86_64.rpm -var package_sha256=SHA256 .
+# SHA256 is in muster-VERSION-SHA256SUMS, whose signature scripts/install --download verifies.
 packer {
   required_plugins {
-    amazon = { source = "github.com/hashicorp/amazon", version = ">= 1.3.0" }
+    amazon = { source = "github.com/hashicorp/amazon", version = "= 1.3.2" }
   }
 }
 
 variable "package" {
   type        = string
   description = "The rpm that make package built, for the architecture."
+}
+
+variable "package_sha256" {
+  type        = string
+  description = "Its checksum, from the signed SHA256SUMS of the release."
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.package_sha256))
+    error_message = "The checksum has 64 hexadecimal digits."
+  }
+}
+
+variable "base_ami" {
+  type        = string
+  default     = null
+  description = "The ECS-optimized AMI to start from. By default the latest that AWS recommends, which changes: name one for builds that can be repeated."
 }
 
 variable "architecture" {
@@ -38,7 +54,7 @@ data "amazon-parameterstore" "base" {
 source "amazon-ebs" "ecs" {
   region          = var.region
   subnet_id       = var.subnet_id
-  source_ami      = data.amazon-parameterstore.base.value
+  source_ami      = var.base_ami != null ? var.base_ami : data.amazon-parameterstore.base.value
   instance_type   = var.architecture == "arm64" ? "t4g.small" : "t3.small"
   ami_name        = "ecs-muster-${var.architecture}-{{timestamp}}"
   ami_description = "ECS-optimized Amazon Linux 2023 with muster"
@@ -71,6 +87,7 @@ build {
   # tag muster:cluster; leave that line out where user data runs muster.
   provisioner "shell" {
     inline = [
+      "echo '${var.package_sha256}  /tmp/muster.rpm' | sha256sum -c --quiet",
       "sudo dnf install -y /tmp/muster.rpm",
       "sudo systemctl enable muster-bootstrap.service",
       "rm /tmp/muster.rpm",

@@ -3,6 +3,8 @@
 package integration
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -64,7 +66,8 @@ func imageBuilder(t *testing.T) recipe {
 func packer(t *testing.T) recipe {
 	t.Helper()
 	r := recipe{shell: []string{"/bin/sh", "-e", "-c"}, after: []string{"muster check --only imds"}}
-	template := fileOf(t, recipes+"muster.pkr.hcl", "", 0).Content
+	sum := sha256.Sum256([]byte(fileOf(t, filepath.Join("../../dist/e2e", rpmFormat().file(olderVersion)), "", 0).Content))
+	template := strings.ReplaceAll(fileOf(t, recipes+"muster.pkr.hcl", "", 0).Content, "${var.package_sha256}", hex.EncodeToString(sum[:]))
 	for _, inline := range regexp.MustCompile(`(?s)inline = \[(.*?)\n    \]`).FindAllStringSubmatch(template, -1) {
 		var lines []string
 		for _, line := range regexp.MustCompile(`(?m)^\s*"(.*)",$`).FindAllStringSubmatch(inline[1], -1) {

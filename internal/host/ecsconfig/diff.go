@@ -9,13 +9,9 @@ import (
 	"muster/internal/redact"
 )
 
-var (
-	// assignment splits a line that sets a variable into the text before the value, the variable name, and the value. It
-	// also matches misread and commented-out lines.
-	assignment = lazyregexp.New(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
-
-	commentOrBlank = lazyregexp.New(`^\s*(?:[#;]|$)`) // a comment or a blank line
-)
+// assignment splits a line that sets a variable into the text before the value, the variable name, and the value. It also
+// matches misread and commented-out lines.
+var assignment = lazyregexp.New(`(?s)^([\s\x{FEFF}#;]*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=)(.*)$`)
 
 // Diff returns the change from old to new as a unified diff, or "" if there is none. It masks possible secrets: values
 // of variables or fields with the name of a secret, credentials in URLs, and lines whose meaning is unclear. Lines are
@@ -55,7 +51,7 @@ func conceal(line string, continued map[string]bool) string {
 	switch {
 	case strings.TrimSpace(line) == "":
 		return line
-	case continued[line], parts == nil && !commentOrBlank.Get().MatchString(line):
+	case continued[line], parts == nil && !isCommentOrBlank(line):
 		return redact.Mask
 	case parts == nil:
 		return redact.Text(line)

@@ -143,9 +143,9 @@ func (s statement) lineProblem(text string) (Problem, bool) {
 	bare := strings.TrimLeft(text, byteOrderMark)
 	p := Problem{Severity: Ignored, Effect: lineIgnored}
 	switch {
-	case commentOrBlank.Get().MatchString(bare) && continues(bare):
+	case isCommentOrBlank(bare) && continues(bare):
 		p.What, p.Severity, p.Effect = endsInBackslash, Cosmetic, ""
-	case commentOrBlank.Get().MatchString(bare) && (!s.split || !strings.Contains(bare, "\x00")):
+	case isCommentOrBlank(bare) && (!s.split || !strings.Contains(bare, "\x00")):
 		return Problem{}, false
 	case s.split && strings.Contains(text, "\x00"):
 		p.What, p.Severity, p.Effect = "contains a NUL byte", Fatal, noContainer

@@ -50,6 +50,13 @@ func visible(text string) string {
 	return invisible.Replace(text)
 }
 
+// isCommentOrBlank reports whether a line is a comment or blank. It uses no regular expression, because files consist
+// mostly of such lines.
+func isCommentOrBlank(line string) bool {
+	text := strings.TrimLeft(line, " \t\n\f\r")
+	return text == "" || text[0] == '#' || text[0] == ';'
+}
+
 func isASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] >= utf8.RuneSelf {
@@ -67,7 +74,7 @@ func intended(line string) statement {
 	text := strings.TrimSpace(line)
 	seen, raw, split := strings.Cut(text, "=")
 	bare := strings.TrimSpace(strings.TrimLeft(text, byteOrderMark+"\u200b\u2060"))
-	if commentOrBlank.Get().MatchString(bare) || len(text) > maxAssignment {
+	if isCommentOrBlank(bare) || len(text) > maxAssignment {
 		return statement{seen: seen, raw: raw, split: split}
 	}
 	s := statement{seen: seen, raw: raw, split: split}

@@ -59,7 +59,7 @@ func (s State) Problems(now time.Time) []Problem {
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now))
 	add(r.silent(now) && s.Leaving == "", false, "muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
 		"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
-		r.Silent, "the ECS agent has not answered for %s", age(now, r.Answered))
+		r.Silent, "the ECS agent %s", noAnswer(now, r.Answered))
 	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
 		"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
 		r.HealthDetail, "ECS reports this instance as impaired")
@@ -77,7 +77,7 @@ func (s State) Problems(now time.Time) []Problem {
 	default:
 		add(true, false, "muster-docker", ownlimit.Fix(d.Limit), d.Limit, "whether Docker answers is unknown")
 	}
-	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker has not answered for %s", age(now, d.Since))
+	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker %s", noAnswer(now, d.Since))
 	if d.Events != nil {
 		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
 			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), plural.Count(d.Events.Failures, "attempt"))
@@ -135,6 +135,14 @@ func (r Registration) problem(now time.Time) string {
 }
 
 // age returns the time since then as text that does not change every second.
+// noAnswer returns how long something has not answered.
+func noAnswer(now, since time.Time) string {
+	if now.Sub(since) < time.Second {
+		return "does not answer"
+	}
+	return "has not answered for " + age(now, since)
+}
+
 func age(now, then time.Time) string {
 	switch d := max(0, now.Sub(then)); {
 	case then.IsZero():

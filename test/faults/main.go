@@ -7,10 +7,10 @@
 //	FELL  spool/emfile     agent   ...  2 of 3 queued minutes were sent
 //	71 faults: 70 held, 1 did not
 //
-// A row of a table (rows_*.go) defines what is injected, what must hold, and how the test checks it from outside: by
-// the files on disk, the calls that AWS received, the journal, the exit code and the output of muster status. A child
-// process in its own network and mount namespaces runs the row, on an instance of package test/field/instance. Package
-// inject intercepts muster's system calls and changes its clock.
+// A row of a table (rows_<group>*.go) defines what is injected, what must hold, and how the test checks it from
+// outside: by the files on disk, the calls that AWS received, the journal, the exit code and the output of muster
+// status. A child process in its own network and mount namespaces runs the row, on an instance of package
+// test/field/instance. Package inject intercepts muster's system calls and changes its clock.
 //
 // With -idle, a program that does nothing replaces muster. It is an error if more than a tenth of the rows still hold,
 // because such rows prove nothing.

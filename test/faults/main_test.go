@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -45,6 +46,7 @@ func TestPageHasTheRowsOfTheSuite(t *testing.T) {
 
 func TestRowsAreComplete(t *testing.T) {
 	rows, seen := table(), map[string]bool{}
+	var groups []string
 	if len(rows) < leastRows {
 		t.Errorf("%d rows, want at least %d", len(rows), leastRows)
 	}
@@ -54,6 +56,12 @@ func TestRowsAreComplete(t *testing.T) {
 			t.Errorf("%s: not a name of its own", r.name)
 		}
 		seen[r.name] = true
+		if group, _, _ := strings.Cut(r.name, "/"); len(groups) == 0 || groups[len(groups)-1] != group {
+			if slices.Contains(groups, group) {
+				t.Errorf("%s: table has the rows of this group in two places", r.name)
+			}
+			groups = append(groups, group)
+		}
 		if r.command == "" || r.inject == "" || r.must == "" || r.play == nil || strings.Contains(r.inject+r.must, "\n") {
 			t.Errorf("%s: incomplete", r.name)
 		}

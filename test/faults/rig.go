@@ -3,11 +3,8 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,8 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"muster/agent/metrics"
-	"muster/test/faults/inject"
+	"muster/internal/sandbox/dockerd"
 	"muster/test/field/instance"
 )
 
@@ -30,6 +26,7 @@ const (
 	spoolDir          = "var/lib/muster-agent/spool"
 	stateFile         = "run/muster-agent/state.json"
 	ecsConfig         = "etc/ecs/ecs.config"
+	settingsFile      = "etc/muster/muster.env"
 	recordFile        = "var/lib/muster/instances/" + instanceID + "/bootstrap.json"
 	reportFile        = "var/lib/muster/instances/" + instanceID + "/report.json"
 	tick              = 50 * time.Millisecond
@@ -140,119 +137,6 @@ func (n *notified) count(state string) (times int) {
 	return times
 }
 
-// how describes how to start muster. The zero how runs it as root and injects nothing.
-type how struct {
-	spec   inject.Spec // start sets Path, Args and Chroot
-	env    []string
-	decide func(inject.Call) inject.Verdict
-	stdout *os.File // if set, receives standard output instead of the buffer
-}
-
-// prog is a muster process.
-type prog struct {
-	*inject.Process
-	r              *rig
-	command        string
-	stdout, stderr output
-	began          time.Time
-}
-
-// output buffers what a program has printed so far.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-// start starts muster with a command line.
-func (r *rig) start(command string, h how) *prog {
-	p := &prog{r: r, command: command, began: time.Now()}
-	s := h.spec
-	s.Path, s.Args, s.Chroot = "/"+musterPath, strings.Fields(command), r.Dir()
-	env := map[string]bool{}
-	for _, e := range slices.Backward(slices.Concat(r.Environ(), h.env)) { // the last assignment of a variable wins
-		if name, _, _ := strings.Cut(e, "="); !env[name] {
-			env[name] = true
-			s.Env = append(s.Env, e)
-		}
-	}
-	var err error
-	if h.stdout != nil {
-		p.Process, err = inject.Start(s, h.stdout, &p.stderr, h.decide)
-	} else {
-		p.Process, err = inject.Start(s, &p.stdout, &p.stderr, h.decide)
-	}
-	r.broken(err)
-	r.progs = append(r.progs, p)
-	return p
-}
-
-// wait waits until the program exits and returns its exit code, or -1 after a signal. It records an error if the limit
-// passes first.
-func (p *prog) wait(limit time.Duration) int {
-	select {
-	case <-p.Ended():
-	case <-time.After(limit):
-		p.r.wrong("muster %s has not ended after %s", p.command, limit)
-		_ = p.Signal(syscall.SIGCONT)
-		_ = p.Signal(syscall.SIGKILL)
-		<-p.Ended()
-	}
-	return p.Code()
-}
-
-// running reports whether the program is still running.
-func (p *prog) running() bool {
-	select {
-	case <-p.Ended():
-		return false
-	default:
-		return true
-	}
-}
-
-// stop does what systemctl stop does: it sends SIGTERM, and requires exit code 0 within the time limit.
-func (p *prog) stop() {
-	if !p.running() {
-		p.r.wrong("muster %s has ended by itself: %s", p.command, p.Status())
-		return
-	}
-	_ = p.Signal(syscall.SIGTERM)
-	code := p.wait(endLimit)
-	p.r.want(code == 0, "muster %s: want exit 0 after SIGTERM, got %s", p.command, p.Status())
-}
-
-// kill sends SIGKILL.
-func (p *prog) kill() {
-	_ = p.Signal(syscall.SIGKILL)
-	<-p.Ended()
-}
-
-// says waits until the program has printed all texts.
-func (p *prog) says(limit time.Duration, texts ...string) bool {
-	for _, text := range texts {
-		if !p.r.await(p, limit, fmt.Sprintf("muster %s says %q", p.command, text), func() bool { return p.printed(text) }) {
-			return false
-		}
-	}
-	return true
-}
-
-func (p *prog) printed(text string) bool {
-	return strings.Contains(p.stderr.String()+p.stdout.String(), text)
-}
-
 // await waits until holds returns true. It fails if p exits first. A nil p disables that check.
 func (r *rig) await(p *prog, limit time.Duration, what string, holds func() bool) bool {
 	end := time.Now().Add(limit)
@@ -272,36 +156,6 @@ func (r *rig) await(p *prog, limit time.Duration, what string, holds func() bool
 
 // wait sleeps for d.
 func wait(d time.Duration) { <-time.After(d) }
-
-// run runs a muster command and waits until it exits.
-func (r *rig) run(command string) *prog { return r.runHow(command, how{}) }
-
-func (r *rig) runHow(command string, h how) *prog {
-	p := r.start(command, h)
-	p.wait(commandLimit)
-	return p
-}
-
-// exits records an error unless the exit code is one of codes.
-func (p *prog) exits(codes ...int) {
-	p.r.want(slices.Contains(codes, p.Code()), "muster %s: want exit %v, got %s", p.command, codes, p.Status())
-}
-
-const agentCommand = "agent --cluster prod"
-
-// agent starts muster agent as its unit does, and waits until it reports READY=1.
-func (r *rig) agent(h how) *prog {
-	before := r.systemd.count("READY=1")
-	p := r.agentEarly(h)
-	r.await(p, 30*time.Second, "muster agent is ready", func() bool { return r.systemd.count("READY=1") > before })
-	return p
-}
-
-// agentEarly starts muster agent and does not wait.
-func (r *rig) agentEarly(h how) *prog {
-	h.env = append([]string{"NOTIFY_SOCKET=" + notifySocket}, h.env...)
-	return r.start(agentCommand, h)
-}
 
 // status runs muster status until it exits with one of the codes and prints all texts.
 func (r *rig) status(limit time.Duration, codes []int, texts ...string) bool {
@@ -335,49 +189,6 @@ func (r *rig) sends(name string) (n int) {
 	return n
 }
 
-// queued is the number of data points in each minute that queue writes.
-const queued = 3
-
-// queue writes n minutes to the spool, as an agent does that cannot send them. The newest minute is five minutes old.
-func (r *rig) queue(n int) {
-	p := metrics.NewPublisher(metrics.Options{Dir: filepath.Join(r.Dir(), spoolDir), Log: slog.New(slog.DiscardHandler)})
-	first := time.Now().Truncate(time.Minute).Add(-time.Duration(n+5) * time.Minute)
-	for i := range n {
-		m := metrics.Minute{At: first.Add(time.Duration(i) * time.Minute)}
-		for k := range queued {
-			m.Data = append(m.Data, metrics.Datum{Name: fmt.Sprintf("Queued%d", k), Unit: metrics.UnitCount, Value: float64(i),
-				Dimensions: []metrics.Dimension{{Name: "ClusterName", Value: "prod"}}})
-		}
-		p.Add(m)
-	}
-	p.Close()
-}
-
-// arrived returns how many data points written by queue CloudWatch accepted.
-func (r *rig) arrived() (n int) {
-	for k := range queued {
-		n += r.sends(fmt.Sprintf("Queued%d", k))
-	}
-	return n
-}
-
-// lead is the time between the start of an agent and the second at which it sends.
-const lead = 6 * time.Second
-
-// sending starts an agent that sends its queued minutes after lead. The agent sends at one second of the minute, which
-// depends on its instance ID (docs/reference/metrics.md), so sending shifts its clock by less than a minute.
-func sending(env ...string) how {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(instanceID))
-	second := 5*time.Second + time.Duration(h.Sum64()%uint64(40*time.Second))
-	now := time.Now()
-	offset := second - lead - now.Sub(now.Truncate(time.Minute))
-	if offset < -30*time.Second {
-		offset += time.Minute
-	}
-	return how{spec: inject.Spec{Clock: true, Offset: offset}, env: env}
-}
-
 // read reads a file of the instance. A missing file reads as empty.
 func (r *rig) read(path string) string {
 	data, err := r.Read(path)
@@ -397,4 +208,89 @@ func (r *rig) files(pattern string) []string {
 		all[i] = strings.TrimPrefix(all[i], r.Dir())
 	}
 	return all
+}
+
+// in runs a function after d, in the background.
+func (r *rig) in(d time.Duration, do func() error) {
+	time.AfterFunc(d, func() { _ = do() })
+}
+
+// give changes the owner of directories of the instance, and of the files in them, to the agent's user.
+func (r *rig) give(paths ...string) {
+	for _, p := range paths {
+		r.broken(os.Chown(r.path(p), agentUser, agentUser))
+	}
+}
+
+// clear removes everything in a directory of the instance.
+func (r *rig) clear(dir string) {
+	entries, err := os.ReadDir(r.path(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	r.broken(err)
+	for _, e := range entries {
+		r.broken(os.RemoveAll(filepath.Join(r.path(dir), e.Name())))
+	}
+}
+
+// container starts a container that belongs to a task of prod, and returns its ID.
+func (r *rig) container() (id string) {
+	const name = "web"
+	return r.Engine().Run(dockerd.Spec{Name: name, Check: true, Labels: map[string]string{
+		"com.amazonaws.ecs.cluster":                "prod",
+		"com.amazonaws.ecs.task-arn":               "arn:aws:ecs:eu-central-1:123456789012:task/prod/" + name,
+		"com.amazonaws.ecs.container-name":         name,
+		"com.amazonaws.ecs.task-definition-family": "web",
+	}})
+}
+
+// age sets the modification time of files two hours back. muster removes temporary files after one hour, because a
+// younger file may still be in use.
+func (r *rig) age(pattern string) {
+	then := time.Now().Add(-2 * time.Hour)
+	for _, f := range r.files(pattern) {
+		r.broken(os.Chtimes(r.path(f), then, then))
+	}
+}
+
+// cgroup creates a cgroup (version 2 or 1) with a memory limit and returns its directory.
+func (r *rig) cgroup(limit int64) string {
+	name := fmt.Sprintf("muster-faults-%d", os.Getpid())
+	for _, v := range []struct{ dir, file string }{
+		{"/sys/fs/cgroup/memory/" + name, "memory.limit_in_bytes"},
+		{"/sys/fs/cgroup/" + name, "memory.max"},
+	} {
+		if os.Mkdir(v.dir, 0o755) != nil {
+			continue
+		}
+		if os.WriteFile(v.dir+"/"+v.file, fmt.Append(nil, limit), 0) == nil {
+			return v.dir
+		}
+		_ = os.Remove(v.dir)
+	}
+	panic(stopped{"no cgroup with a memory limit can be made"})
+}
+
+// closedPipe returns the write end of a pipe that has no reader.
+func (r *rig) closedPipe() *os.File {
+	read, write, err := os.Pipe()
+	r.broken(err)
+	r.broken(read.Close())
+	return write
+}
+
+// silent replaces systemd's socket with one that accepts connections and never responds.
+func (r *rig) silent() {
+	path := r.path("run/systemd/private")
+	r.broken(os.Remove(path))
+	l, err := net.Listen("unix", path)
+	r.broken(err)
+	go func() {
+		for {
+			if _, err := l.Accept(); err != nil {
+				return
+			}
+		}
+	}()
 }

@@ -27,9 +27,21 @@ type row struct {
 	play func(*rig)
 }
 
-// table returns all rows, by group.
+// table returns all rows, by group. The rows of a group are in rows_<group>*.go.
 func table() []row {
-	return sorted(slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), fileRows(), togetherRows(), outsideRows(), againRows()))
+	return slices.Concat(
+		imdsRows, imdsCredentialRows, imdsResponseRows, documentRows(),
+		dockerRows, dockerListRows, dockerEventRows,
+		introspectionRows, introspectionResponseRows,
+		awsRows, cloudWatchRows, putRows(), signalServiceRows, signalRetryRows(), ecsRows, unknownClusters(), otherServiceRows,
+		diskRows, configWriteRows(), diskSpoolRows, diskFileRows,
+		clockRows,
+		limitRows,
+		signalRows, interruptRows(), hangupRows, pipeRows,
+		killRows, agentKillRows(),
+		fileRows, fileUserRows,
+		togetherRows,
+	)
 }
 
 // usual is the default instance of a row: it is registered in the cluster prod.
@@ -84,7 +96,10 @@ func writeList(w io.Writer, rows []row) {
 	for _, r := range rows {
 		of, fault, _ := strings.Cut(r.name, "/")
 		if of != group {
-			fmt.Fprintf(w, "%s### %s\n\n| fault | command | what is injected | what must hold |\n|---|---|---|---|\n", map[bool]string{true: "\n"}[group != ""], of)
+			if group != "" {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintf(w, "### %s\n\n| fault | command | what is injected | what must hold |\n|---|---|---|---|\n", of)
 			group = of
 		}
 		fmt.Fprintf(w, "| `%s` | %s | %s | %s |\n", fault, r.command, r.inject, r.must)

@@ -5,6 +5,11 @@
 //	ParseCause("At 2026-... a scheduled action update of ... from 3 to 0.")  -> {who, 3, 0}
 //
 // It uses no group data and no clock. Package internal/fleet/verdict combines the parts.
+//
+// Auto Scaling uses traditional cron syntax. No library reads just that. robfig/cron v3.0.1 rejects 7 as Sunday, and
+// runs "0 0 */2 * 1" on Mondays and on every other day instead of on Mondays that are both. adhocore/gronx v1.20.4
+// accepts what Auto Scaling rejects: seconds, years, L, W and #. Both skip a run whose local time a clock change skips,
+// so that a group would seem to wake a day later.
 package schedule
 
 import (
@@ -12,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // recurrences name IANA time zones, and a container image may have no database of them
 )
 
 // Cron is a recurrence in Auto Scaling's Unix cron format: minute, hour, day of the month, month, day of the week (API

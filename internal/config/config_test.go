@@ -38,7 +38,8 @@ func TestEverySettingIsReadByEnvconfigUnderTheNameThatIsDocumented(t *testing.T)
 		"MUSTER_CFN_AUTH": "sigv4", "MUSTER_PORTS": "ignite2,tcp/9000", "MUSTER_PORTS_POLICY": "fail", "MUSTER_GATE": "muster.ports",
 		"MUSTER_BALANCER": "web", "MUSTER_TARGET_PORT": "8080", "MUSTER_INTROSPECTION_URL": "http://127.0.0.1:1",
 		"MUSTER_CFN_RESOURCE": "r", "MUSTER_CFN_STACK": "s", "MUSTER_DIMENSIONS": "container,instance",
-		"MUSTER_METRICS": "limits,agent", "MUSTER_SPOOL_MAX": "7MB", "MUSTER_UNHEALTHY_AFTER": "7m", "MUSTER_UNHEALTHY_MAX_SHARE": "50",
+		"MUSTER_METRICS": "limits,agent", "MUSTER_PUBLISH_VERSION": "true",
+		"MUSTER_SPOOL_MAX": "7MB", "MUSTER_UNHEALTHY_AFTER": "7m", "MUSTER_UNHEALTHY_MAX_SHARE": "50",
 	}
 	flags := map[string]string{}
 	for _, s := range Settings() {

@@ -86,6 +86,7 @@ func members(b *sandbox.Sandbox) {
 			Attributes: []sandbox.Attribute{
 				{Name: "ecs.availability-zone", Value: zone},
 				{Name: "ecs.instance-type", Value: "m7i.large"},
+				{Name: "muster.version", Value: "0.9.0"},
 			},
 			RegisteredResources: sandbox.Resources(2048, 7764), RemainingResources: sandbox.Resources(1024, 3668)})
 		for _, service := range []string{"cache", "web"} {

@@ -149,7 +149,7 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		"autoscaling:SetInstanceHealth",         // --on-failure unhealthy and --unhealthy-after
 		"autoscaling:DescribeAutoScalingGroups", // --unhealthy-after, and muster ports --asg
 		"ecs:ListTasks",                         // muster ports --service and --family
-		"ecs:PutAttributes",                     // --gate
+		"ecs:PutAttributes",                     // --gate, --publish-version
 		"ec2:GetManagedPrefixListEntries",       // its security groups have no prefix list
 
 		// muster fleet: for people, not for the instances

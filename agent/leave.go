@@ -21,7 +21,7 @@ func (a *Agent) checkLeaving(ctx context.Context) {
 	if a.loop.registration.ECS.Known() {
 		status = a.loop.registration.ECS.Status
 	}
-	notice, err := leaving.Look(ctx, a.Metadata, status)
+	notice, err := leaving.Detect(ctx, a.Metadata, status)
 	log := a.Log.With("phase", "leaving")
 	switch {
 	case ctx.Err() != nil:
@@ -39,14 +39,14 @@ func (a *Agent) checkLeaving(ctx context.Context) {
 	a.setDeparture(notice)
 }
 
-func (a *Agent) leaves() bool { return a.loop.departure.Reason != leaving.Stays }
+func (a *Agent) leaves() bool { return a.loop.departure.Reason != leaving.NotLeaving }
 
 func (a *Agent) setDeparture(notice leaving.Notice) {
 	was := a.loop.departure
 	a.loop.departure = notice
 	switch {
 	case was.Reason == notice.Reason:
-	case notice.Reason == leaving.Stays:
+	case notice.Reason == leaving.NotLeaving:
 		a.Log.Info("this instance stays; it was about to leave: "+was.Text, "phase", "leaving")
 	default:
 		a.announce(announce.Event{Kind: announce.Leaving, At: time.Now(), Reason: string(notice.Reason) + ": " + notice.Text})

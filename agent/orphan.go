@@ -36,7 +36,7 @@ func (a *Agent) checkTasks(ctx context.Context) {
 		return
 	}
 	if a.Starts != nil {
-		for _, f := range a.Starts.Look(ctx, time.Now(), tasks) {
+		for _, f := range a.Starts.NewFailures(ctx, time.Now(), tasks) {
 			a.Containers.TaskFailed(f.Container, f.Why)
 		}
 	}

@@ -43,8 +43,8 @@ const problemRecent = time.Hour
 // unsettled reports whether the registration is unknown although the instance is not leaving.
 func (s State) unsettled() bool { return s.Registration.State == "unknown" && s.Leaving == "" }
 
-// Doubt returns why the verdict is unknown, and the evidence. Both are empty if the verdict is not unknown.
-func (s State) Doubt(now time.Time) (text, why string) {
+// UnknownReason returns why the verdict is unknown, and the evidence. Both are empty if the verdict is not unknown.
+func (s State) UnknownReason(now time.Time) (text, why string) {
 	switch {
 	case s.Stale(now):
 		return "muster-agent has not reported for " + age(now, s.Written),

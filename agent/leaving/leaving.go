@@ -18,12 +18,12 @@ type Reason string
 
 // Reasons.
 const (
-	Stays    Reason = ""
-	ScaleIn  Reason = "scale-in"
-	WarmPool Reason = "warm-pool"
-	Spot     Reason = "spot"
-	Draining Reason = "draining"
-	Shutdown Reason = "shutdown" // the system shuts down: a user, a schedule or a reboot
+	NotLeaving Reason = ""
+	ScaleIn    Reason = "scale-in"
+	WarmPool   Reason = "warm-pool"
+	Spot       Reason = "spot"
+	Draining   Reason = "draining"
+	Shutdown   Reason = "shutdown" // the system shuts down: a user, a schedule or a reboot
 )
 
 // Notice describes a departure.
@@ -37,11 +37,11 @@ type Metadata interface {
 	Metadata(ctx context.Context, path string) (value string, ok bool, err error)
 }
 
-// Look checks whether the instance is about to leave. status is the container instance's status in ECS, or empty if
+// Detect checks whether the instance is about to leave. status is the container instance's status in ECS, or empty if
 // unknown. It is used even if the metadata service does not respond. An error means that the state is unknown.
-func Look(ctx context.Context, imds Metadata, status string) (Notice, error) {
+func Detect(ctx context.Context, imds Metadata, status string) (Notice, error) {
 	notice, err := fromMetadata(ctx, imds)
-	if notice.Reason == Stays && (status == "DRAINING" || status == "DEREGISTERING") {
+	if notice.Reason == NotLeaving && (status == "DRAINING" || status == "DEREGISTERING") {
 		return Notice{Draining, "ECS has this container instance as " + status}, nil
 	}
 	return notice, err

@@ -20,21 +20,21 @@ func TestEachDepartureHasItsReason(t *testing.T) {
 		want   leaving.Reason
 		text   string
 	}{
-		"in service":                 {&sandbox.Group{Name: "workers"}, "", "ACTIVE", leaving.Stays, ""},
-		"outside of a group":         {nil, "", "", leaving.Stays, ""},
-		"standby comes back":         {&sandbox.Group{Name: "workers", TargetState: "Standby"}, "", "ACTIVE", leaving.Stays, ""},
+		"in service":                 {&sandbox.Group{Name: "workers"}, "", "ACTIVE", leaving.NotLeaving, ""},
+		"outside of a group":         {nil, "", "", leaving.NotLeaving, ""},
+		"standby comes back":         {&sandbox.Group{Name: "workers", TargetState: "Standby"}, "", "ACTIVE", leaving.NotLeaving, ""},
 		"scaled in":                  {&sandbox.Group{Name: "workers", TargetState: "Terminated"}, "", "ACTIVE", leaving.ScaleIn, "terminates"},
 		"back to the warm pool":      {&sandbox.Group{Name: "workers", TargetState: "Warmed:Stopped"}, "", "", leaving.WarmPool, "Warmed:Stopped"},
 		"a spot instance":            {nil, `{"action": "stop", "time": "2026-09-18T08:22:00Z"}`, "ACTIVE", leaving.Spot, "stop at 2026-09-18T08:22:00Z"},
 		"draining":                   {&sandbox.Group{Name: "workers"}, "", "DRAINING", leaving.Draining, "DRAINING"},
 		"scaled in while draining":   {&sandbox.Group{Name: "workers", TargetState: "Terminated"}, "", "DRAINING", leaving.ScaleIn, ""},
-		"a draining that is unknown": {nil, "", "", leaving.Stays, ""},
+		"a draining that is unknown": {nil, "", "", leaving.NotLeaving, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			box := start(t, sandbox.Options{Group: c.group})
 			box.SetMetadata(spot, c.spot)
-			got, err := leaving.Look(t.Context(), imds.New(box.IMDSURL(), time.Second), c.status)
+			got, err := leaving.Detect(t.Context(), imds.New(box.IMDSURL(), time.Second), c.status)
 			if err != nil || got.Reason != c.want || !strings.Contains(got.Text, c.text) {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -45,15 +45,15 @@ func TestEachDepartureHasItsReason(t *testing.T) {
 func TestWhoCannotLookDoesNotKnow(t *testing.T) {
 	box := start(t, sandbox.Options{})
 	box.SetMetadata("spot/instance-action", "soon")
-	if got, err := leaving.Look(t.Context(), imds.New(box.IMDSURL(), time.Second), "ACTIVE"); err == nil {
+	if got, err := leaving.Detect(t.Context(), imds.New(box.IMDSURL(), time.Second), "ACTIVE"); err == nil {
 		t.Errorf("a garbled notice is %+v", got)
 	}
 	box.IMDSDown()
 	silent := imds.New(box.IMDSURL(), 100*time.Millisecond)
-	if got, err := leaving.Look(t.Context(), silent, "ACTIVE"); err == nil {
+	if got, err := leaving.Detect(t.Context(), silent, "ACTIVE"); err == nil {
 		t.Errorf("without a metadata service it is %+v", got)
 	}
-	if got, err := leaving.Look(t.Context(), silent, "DRAINING"); err != nil || got.Reason != leaving.Draining {
+	if got, err := leaving.Detect(t.Context(), silent, "DRAINING"); err != nil || got.Reason != leaving.Draining {
 		t.Errorf("what ECS says is lost without a metadata service: %+v, %v", got, err)
 	}
 }
@@ -68,9 +68,9 @@ func start(t *testing.T, o sandbox.Options) *sandbox.Sandbox {
 	return box
 }
 
-type told string
+type textMetadata string
 
-func (s told) Metadata(_ context.Context, path string) (string, bool, error) {
+func (s textMetadata) Metadata(_ context.Context, path string) (string, bool, error) {
 	if path != "spot/instance-action" {
 		return "", false, nil
 	}
@@ -81,7 +81,7 @@ func FuzzASpotNoticeIsReadOrRefused(f *testing.F) {
 	f.Add(`{"action": "terminate", "time": "2026-09-18T08:22:00Z"}`)
 	f.Add(`{"action":"stop"`)
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := leaving.Look(t.Context(), told(text), "")
+		got, err := leaving.Detect(t.Context(), textMetadata(text), "")
 		if (err == nil) != (got.Reason == leaving.Spot) {
 			t.Errorf("%q is %+v, %v", text, got, err)
 		}

@@ -59,8 +59,8 @@ type Watch struct {
 	next  time.Time            // earliest time of the next call to ECS
 }
 
-// Look returns the tasks that did not start and have not been reported. tasks are all tasks of the ECS agent.
-func (w *Watch) Look(ctx context.Context, now time.Time, tasks []ecsagent.Task) []Failure {
+// NewFailures returns the tasks that did not start and have not been reported. tasks are all tasks of the ECS agent.
+func (w *Watch) NewFailures(ctx context.Context, now time.Time, tasks []ecsagent.Task) []Failure {
 	open := w.unsettled(now, tasks)
 	if !w.began {
 		w.began = true

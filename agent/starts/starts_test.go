@@ -83,10 +83,10 @@ func TestATaskThatDidNotStartIsReportedOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, now := c.world.watch(), time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
-			w.Look(t.Context(), now, nil)
+			w.NewFailures(t.Context(), now, nil)
 			var got []string
 			for i := range 20 {
-				for _, f := range w.Look(t.Context(), now.Add(time.Duration(i)*time.Minute), []ecsagent.Task{c.task}) {
+				for _, f := range w.NewFailures(t.Context(), now.Add(time.Duration(i)*time.Minute), []ecsagent.Task{c.task}) {
 					got = append(got, f.Container.Cluster+" "+f.Container.Family+" "+f.Container.Container+": "+f.Why)
 				}
 			}
@@ -105,7 +105,7 @@ func TestWhatFailedBeforeTheAgentBeganIsNotReported(t *testing.T) {
 	world := &world{log: []ecsagent.TaskEnd{{Task: "1a", Text: "CannotPullContainerError: no such host"}}}
 	w, now := world.watch(), time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	for i := range 3 {
-		if got := w.Look(t.Context(), now.Add(time.Duration(i)*time.Minute), []ecsagent.Task{task("STOPPED", false)}); got != nil {
+		if got := w.NewFailures(t.Context(), now.Add(time.Duration(i)*time.Minute), []ecsagent.Task{task("STOPPED", false)}); got != nil {
 			t.Errorf("reported %+v", got)
 		}
 	}

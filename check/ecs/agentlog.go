@@ -23,7 +23,7 @@ import (
 func (g Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	opts := ecsagent.Options{Since: g.Record.Since(), Registered: g.Registered(ctx), Docker: g.dockerAnswers(ctx)}
 	found := g.logSettings(&opts)
-	trouble, err := g.readLogs(ctx, opts)
+	failures, err := g.readLogs(ctx, opts)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(found) == 0:
 		return check.Skipped("the ECS agent and ecs-init have not logged anything yet")
@@ -32,7 +32,7 @@ func (g Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		found = append(found, check.CouldNotLook(err, fix.Fix{})...)
 	}
-	found = append(found, g.troubleFindings(trouble, opts.Registered)...)
+	found = append(found, g.logFindings(failures, opts.Registered)...)
 	if warmPool != "" {
 		found = slices.DeleteFunc(found, func(f check.Finding) bool { return f.Kind == WarmPoolWaiting }) // the agent waits on purpose
 	}
@@ -101,14 +101,14 @@ func (g Group) logSettings(opts *ecsagent.Options) []check.Finding {
 
 // readLogs reads the logs. The log rarely shows a success. Therefore, if it shows a registered agent that cannot
 // connect, readLogs calls the ECS API to find out whether that is still true.
-func (g Group) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Trouble, error) {
+func (g Group) readLogs(ctx context.Context, opts ecsagent.Options) (ecsagent.Failures, error) {
 	dir := g.Config.Path(g.Config.ECSLogDir)
-	trouble, err := ecsagent.ReadLogs(dir, opts)
-	if trouble.Effect == ecsagent.Connection && opts.Registered && g.connected(ctx) {
+	failures, err := ecsagent.ReadLogs(dir, opts)
+	if failures.Effect == ecsagent.Connection && opts.Registered && g.connected(ctx) {
 		opts.Connected = true
 		return ecsagent.ReadLogs(dir, opts)
 	}
-	return trouble, err
+	return failures, err
 }
 
 // connected reports whether the ECS API shows the agent as connected. It returns false if that is unknown.
@@ -128,8 +128,8 @@ func (g Group) connected(ctx context.Context) bool {
 	return err == nil && ci.Connected
 }
 
-// troubleFindings returns the findings for the trouble in the logs, depending on whether the instance is registered.
-func (g Group) troubleFindings(t ecsagent.Trouble, registered bool) (found []check.Finding) {
+// logFindings returns the findings for the failures in the logs, depending on whether the instance is registered.
+func (g Group) logFindings(t ecsagent.Failures, registered bool) (found []check.Finding) {
 	if f, bad := g.mainFinding(t, registered); bad {
 		if registered && t.Effect != ecsagent.Connection {
 			f.Status = check.Warn
@@ -139,19 +139,19 @@ func (g Group) troubleFindings(t ecsagent.Trouble, registered bool) (found []che
 	if !registered {
 		return found // an impairment of the agent does not matter without a registration
 	}
-	for _, s := range t.Beside {
-		f := g.sightingFinding(s)
+	for _, s := range t.Minor {
+		f := g.diagnosisFinding(s)
 		f.Status = check.Warn
 		found = append(found, f)
 	}
 	return found
 }
 
-func (g Group) mainFinding(t ecsagent.Trouble, registered bool) (f check.Finding, bad bool) {
+func (g Group) mainFinding(t ecsagent.Failures, registered bool) (f check.Finding, bad bool) {
 	exits := exitLines(t)
 	switch {
 	case t.Cause.ID != "":
-		f = g.sightingFinding(t.Sighting)
+		f = g.diagnosisFinding(t.Diagnosis)
 		f.Evidence = append(f.Evidence, exits...)
 		return f, true
 	case len(exits) > 0 && t.ExitCode == exitUpgrade && !registered:
@@ -188,7 +188,7 @@ func exitSummary(code int) string {
 	return fmt.Sprintf("the ECS agent exited with code %d%s", code, silent)
 }
 
-func exitLines(t ecsagent.Trouble) []string {
+func exitLines(t ecsagent.Failures) []string {
 	switch t.Exits {
 	case 0:
 		return nil
@@ -198,8 +198,8 @@ func exitLines(t ecsagent.Trouble) []string {
 	return []string{fmt.Sprintf("the ECS agent exited %d times, last with code %d", t.Exits, t.ExitCode)}
 }
 
-// sightingFinding returns a failed finding for a log line.
-func (g Group) sightingFinding(s ecsagent.Sighting) check.Finding {
+// diagnosisFinding returns a failed finding for a log line.
+func (g Group) diagnosisFinding(s ecsagent.Diagnosis) check.Finding {
 	return g.withSpecificFix(check.Finding{Kind: logKind(s.Cause.ID), Status: check.Fail, Summary: s.Cause.Summary,
 		Fix:      s.Cause.Fix.Map(g.fillIn),
 		Confirm:  g.fillIn(s.Cause.Confirm),
@@ -226,7 +226,7 @@ func (g Group) possibleCauses() []*check.Kind {
 
 // causesOf returns the checks that explain a log line. What muster observes itself takes precedence over what the agent
 // logs.
-func (g Group) causesOf(s ecsagent.Sighting) []*check.Kind {
+func (g Group) causesOf(s ecsagent.Diagnosis) []*check.Kind {
 	for _, b := range g.logCauses() {
 		if slices.Contains(b.causes, logKind(s.Cause.ID)) {
 			return b.checks

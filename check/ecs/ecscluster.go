@@ -52,7 +52,7 @@ func (g Group) clusterConfigured(s *subject.Settings, problems []ecsconfig.Probl
 // cluster, because clusterUnset reports that better.
 func misreadClusterLines(s *subject.Settings, problems []ecsconfig.Problem) []ecsconfig.Problem {
 	return slices.DeleteFunc(ecsconfig.Of(problems, "ECS_CLUSTER"), func(p ecsconfig.Problem) bool {
-		named := s.Named("ECS_CLUSTER")
+		named := s.InFiles("ECS_CLUSTER")
 		return named.Raw == "" && named.Line == p.Line && named.File == p.File && p.Severity == ecsconfig.Ignored
 	})
 }
@@ -70,7 +70,7 @@ func (g Group) clusterMisread(s *subject.Settings, lines []ecsconfig.Problem, re
 	worst := slices.MaxFunc(lines, func(a, b ecsconfig.Problem) int { return cmp.Compare(a.Severity, b.Severity) })
 	others := slices.DeleteFunc(slices.Clone(lines), func(p ecsconfig.Problem) bool { return p == worst })
 	f := g.oneLineFinding(ECSConfigMisread, check.Fail, s, append([]ecsconfig.Problem{worst}, others...))[0]
-	if worst.Meant != "" {
+	if worst.Intended != "" {
 		f.Kind = ECSConfigUnknownKey
 	}
 	if invalid == nil || plainText(reads.Text) {
@@ -99,7 +99,7 @@ func plainText(value string) bool {
 func (g Group) clusterUnset(s *subject.Settings, wanted, origin string) check.Finding {
 	path := s.Sources.User.Path
 	where, what := path, "sets no cluster"
-	if named := s.Named("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
+	if named := s.InFiles("ECS_CLUSTER"); named.Origin == ecsconfig.FromFile {
 		where, what = named.Where()+":", "ECS_CLUSTER is empty"
 	}
 	f := check.Finding{Kind: ClusterUnset, Status: check.Warn, Fix: g.nameCluster(s),

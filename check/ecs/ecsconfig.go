@@ -83,7 +83,7 @@ func (g Group) lineFindings(ctx context.Context, s *subject.Settings, problems [
 	registered := false
 	for _, p := range problems {
 		switch {
-		case p.Meant != "" || p.Severity == ecsconfig.UnknownKey:
+		case p.Intended != "" || p.Severity == ecsconfig.UnknownKey:
 			unknown = append(unknown, p)
 		case p.Severity == ecsconfig.Fatal:
 			invalid = append(invalid, p)
@@ -154,8 +154,8 @@ var forced = []string{"ECS_ENABLE_TASK_ENI", "ECS_EBSTA_SUPPORTED", "ECS_ENABLE_
 // notApplied returns a finding for lines that changed after the ECS agent started.
 func (g Group) notApplied(s *subject.Settings) []check.Finding {
 	var lines []string
-	for _, key := range s.Stale() {
-		if v := s.Named(key); key != "ECS_CLUSTER" && v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {
+	for _, key := range s.NotApplied() {
+		if v := s.InFiles(key); key != "ECS_CLUSTER" && v.Origin == ecsconfig.FromFile && !slices.Contains(forced, key) {
 			lines = append(lines, fmt.Sprintf("%s: %s is not applied: the running ECS agent has another value", v.Where(), key))
 		}
 	}

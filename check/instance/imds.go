@@ -38,12 +38,12 @@ func (g Group) metadataService(ctx context.Context) []check.Finding {
 	case imds.Disabled:
 		f.Kind, f.Summary = IMDSDisabled, "the instance metadata service refuses tokens (403): its endpoint is disabled on this instance"
 		f.Fix = fix.Do("Enable it, with credentials that may modify the instance:", options+" --http-endpoint enabled")
-	case imds.Silent:
+	case imds.TimedOut:
 		f.Kind, f.Summary = IMDSSilent, "the instance metadata service (169.254.169.254) does not answer"
 		f.Evidence = append(f.Evidence, "probable causes: a host firewall or a route; in a container, a hop limit of 1")
 		f.Fix = fix.Do("Correct the firewall rule or route; in a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route,
 			options+" --http-put-response-hop-limit 2")
-	case imds.Garbled, imds.Refused, imds.NotFound:
+	case imds.Malformed, imds.Refused, imds.NotFound:
 		f.Kind, f.Summary = IMDSGarbled, "something other than the instance metadata service answers at its address, such as a proxy"
 		f.Fix = fix.Do("Find out what answers:",
 			"curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)

@@ -193,7 +193,7 @@ func OnHost(i *instance.Instance) func(context.Context, netip.Addr, []reach.Need
 		} else {
 			host.Docker = noDocker{err}
 		}
-		return host.Look(ctx, needs)
+		return host.Inspect(ctx, needs)
 	}
 }
 

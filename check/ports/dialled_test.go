@@ -57,7 +57,7 @@ func TestLostDialsAreFindings(t *testing.T) {
 				Host: func(context.Context, netip.Addr, []reach.Need) hostports.Report {
 					seen := hostports.Report{}
 					for _, n := range all {
-						s := hostports.Seen{Need: n}
+						s := hostports.PortListeners{Need: n}
 						if c.listened {
 							s.Listeners = []hostports.Listener{{Protocol: n.Protocol,
 								At: []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), n.Ports.First)}}}

@@ -27,7 +27,7 @@ type Settings struct {
 
 // Denied returns the error if muster has no permission to read one of the files, or nil.
 func (s *Settings) Denied() error {
-	for _, text := range []ecsconfig.Text{s.Sources.User, s.Sources.Instance, s.Sources.JSON} {
+	for _, text := range []ecsconfig.SourceFile{s.Sources.User, s.Sources.Instance, s.Sources.JSON} {
 		if errors.Is(text.Err, fs.ErrPermission) {
 			return text.Err
 		}

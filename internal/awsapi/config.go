@@ -78,8 +78,8 @@ func (s *shared) read(euid int, variable, path string) []string {
 		s.left = path + " was not read: it is not a regular file"
 		return []string{}
 	}
-	if doubt, is := rootonly.Is(rootonly.Check("/", path)); is && euid == 0 {
-		s.left = fmt.Sprintf("%s was not read: muster runs as root, and %v; set %s to read it anyway", path, doubt, variable)
+	if insecure, is := rootonly.Is(rootonly.Check("/", path)); is && euid == 0 {
+		s.left = fmt.Sprintf("%s was not read: muster runs as root, and %v; set %s to read it anyway", path, insecure, variable)
 		return []string{}
 	}
 	return nil

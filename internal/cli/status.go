@@ -87,7 +87,7 @@ type problem struct {
 
 func statusOf(s agentstate.State, now time.Time) status {
 	out := status{State: s, Verdict: s.Verdict(now), Problems: []problem{}}
-	out.Unknown, _ = s.Doubt(now)
+	out.Unknown, _ = s.UnknownReason(now)
 	if s.Stale(now) {
 		return out // the state is too old to report problems from it
 	}

@@ -95,7 +95,7 @@ func (h *Host) Glance(ctx context.Context, log *slog.Logger) (*Instance, error) 
 	switch {
 	case i.NoIdentity == nil:
 		i.WarnOfDamage(log)
-	case errors.As(i.NoIdentity, &failure) && (failure.Kind == imds.Unreachable || failure.Kind == imds.Silent):
+	case errors.As(i.NoIdentity, &failure) && (failure.Kind == imds.Unreachable || failure.Kind == imds.TimedOut):
 		log.Warn(fmt.Sprintf("no metadata service responded within %s: assuming that this is not an EC2 instance", Glance), "phase", "record")
 	default:
 		i.WarnOfNoRecord(log)

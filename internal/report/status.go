@@ -36,7 +36,7 @@ func Status(out io.Writer, style term.Style, s agentstate.State, now time.Time) 
 		p.Blank()
 	}
 	for _, warnings := range []bool{false, true} {
-		if text, why := s.Doubt(now); warnings && text != "" {
+		if text, why := s.UnknownReason(now); warnings && text != "" {
 			say("Unknown", check.Finding{Status: check.Unknown, Summary: text, Evidence: []string{why}, Fix: doubtFix(s, now)})
 		}
 		for _, it := range problems {

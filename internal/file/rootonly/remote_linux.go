@@ -30,5 +30,5 @@ func foreign(path string, at, top int64) error {
 	if name == "" || name == remote[top] {
 		return nil
 	}
-	return &Doubt{path, "is on a network or user file system (" + name + "), whose write permissions cannot be verified", true}
+	return &Insecure{path, "is on a network or user file system (" + name + "), whose write permissions cannot be verified", true}
 }

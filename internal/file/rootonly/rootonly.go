@@ -1,14 +1,14 @@
 // Package rootonly reports whether only root can change the file at a path, and every
 // directory and symbolic link on the way to it. Programs that root runs, and settings that
-// root reads, must be such files. Callers decide how to handle a doubt.
+// root reads, must be such files. Callers decide how to handle an insecure path.
 //
-//	/usr/local/bin/muster   root's, as are /usr/local/bin, /usr/local, /usr and /     no doubt
-//	/srv/deploy/muster      root's, but /srv/deploy belongs to uid 1000               doubt: its owner can replace the file
-//	/tmp/muster             root's, but /tmp is open to all                           doubt: anyone can create the file before root does
+//	/usr/local/bin/muster   root's, as are /usr/local/bin, /usr/local, /usr and /     secure
+//	/srv/deploy/muster      root's, but /srv/deploy belongs to uid 1000               insecure: its owner can replace the file
+//	/tmp/muster             root's, but /tmp is open to all                           insecure: anyone can create the file before root does
 //
 // POSIX ACLs need no separate check: if one lets others write, the mask, which is shown as
 // the group permissions, includes w (acl(5)). ACLs of a network file system are invisible
-// to the kernel, so files there are in doubt.
+// to the kernel, so files there count as insecure.
 package rootonly
 
 import (
@@ -21,15 +21,15 @@ import (
 	"syscall"
 )
 
-// Doubt is the reason why a user other than root can change the file at a path.
-type Doubt struct {
+// Insecure is the reason why a user other than root can change the file at a path.
+type Insecure struct {
 	Path string // the insecure component, without the root
 	Why  string // "belongs to uid 1000"
 	// Remote means that mode and owner do not control access on this file system.
 	Remote bool
 }
 
-func (d *Doubt) Error() string { return d.Path + " " + d.Why }
+func (d *Insecure) Error() string { return d.Path + " " + d.Why }
 
 // maxLinks is the maximum number of symbolic links that Linux follows (MAXSYMLINKS).
 const maxLinks = 40
@@ -41,7 +41,7 @@ type entry struct {
 	target string // target of a symbolic link
 }
 
-// Check checks path below root (usually "/"); the owner of root counts as root too. It returns a *Doubt, or another
+// Check checks path below root (usually "/"); the owner of root counts as root too. It returns an *Insecure, or another
 // error if a component is unreadable.
 func Check(root, path string) error {
 	info, err := os.Stat(root)
@@ -107,7 +107,7 @@ func walk(path string, owner uint32, look func(string) (entry, error)) (string, 
 			rest = append(strings.Split(e.target, "/"), rest...)
 			continue
 		}
-		if err := doubt(next, e, owner); err != nil {
+		if err := insecure(next, e, owner); err != nil {
 			return "", err
 		}
 		at = next
@@ -120,17 +120,17 @@ func check(path string, owner uint32, look func(string) (entry, error)) error {
 	if err != nil {
 		return err
 	}
-	return doubt(path, e, owner)
+	return insecure(path, e, owner)
 }
 
-func doubt(path string, e entry, owner uint32) error {
+func insecure(path string, e entry, owner uint32) error {
 	switch {
 	case e.uid != 0 && e.uid != owner:
-		return &Doubt{Path: path, Why: fmt.Sprintf("belongs to uid %d", e.uid)}
+		return &Insecure{Path: path, Why: fmt.Sprintf("belongs to uid %d", e.uid)}
 	case e.mode.Perm()&0o002 != 0:
-		return &Doubt{Path: path, Why: fmt.Sprintf("can be written by every user (mode %04o)", bits(e.mode))}
+		return &Insecure{Path: path, Why: fmt.Sprintf("can be written by every user (mode %04o)", bits(e.mode))}
 	case e.mode.Perm()&0o020 != 0:
-		return &Doubt{Path: path, Why: fmt.Sprintf("can be written by its group or through an ACL (mode %04o)", bits(e.mode))}
+		return &Insecure{Path: path, Why: fmt.Sprintf("can be written by its group or through an ACL (mode %04o)", bits(e.mode))}
 	}
 	return nil
 }
@@ -150,8 +150,8 @@ func bits(mode fs.FileMode) uint32 {
 	return n
 }
 
-// Is returns the Doubt in err, if any.
-func Is(err error) (*Doubt, bool) {
-	var d *Doubt
+// Is returns the Insecure in err, if any.
+func Is(err error) (*Insecure, bool) {
+	var d *Insecure
 	return d, errors.As(err, &d)
 }

@@ -39,11 +39,11 @@ func lookIn(system map[string]string) func(string) (entry, error) {
 	}
 }
 
-func TestEveryReplaceableProgramIsInDoubt(t *testing.T) {
+func TestEveryReplaceableProgramIsInsecure(t *testing.T) {
 	for name, test := range map[string]struct {
-		path   string
-		system map[string]string // in addition to base
-		doubt  string
+		path     string
+		system   map[string]string // in addition to base
+		insecure string
 	}{
 		"a package's program":                    {"/usr/bin/muster", map[string]string{"/usr/bin/muster": "0 0755"}, ""},
 		"owned by the one who deploys":           {"/usr/bin/muster", map[string]string{"/usr/bin/muster": "1000 0755"}, "/usr/bin/muster belongs to uid 1000"},
@@ -75,14 +75,14 @@ func TestEveryReplaceableProgramIsInDoubt(t *testing.T) {
 				system[path] = text
 			}
 			last, err := walk(test.path, 0, lookIn(system))
-			switch test.doubt {
+			switch test.insecure {
 			case "":
 				if err != nil || system[last] != "0 0755" {
 					t.Errorf("%s, %v", last, err)
 				}
 			default:
-				if d, is := Is(err); !is || !strings.Contains(d.Error(), test.doubt) {
-					t.Errorf("%v, want %s", err, test.doubt)
+				if d, is := Is(err); !is || !strings.Contains(d.Error(), test.insecure) {
+					t.Errorf("%v, want %s", err, test.insecure)
 				}
 			}
 		})
@@ -125,25 +125,25 @@ func TestTheOwnerOfTheRootCountsAsRoot(t *testing.T) {
 }
 
 // The magic numbers come from linux/magic.h.
-func TestRemoteFileSystemIsInDoubtUnlessItHoldsTheRoot(t *testing.T) {
+func TestRemoteFileSystemIsInsecureUnlessItHoldsTheRoot(t *testing.T) {
 	const ext4, xfs, overlay, tmpfs, nfs, fuse = 0xEF53, 0x58465342, 0x794c7630, 0x01021994, 0x6969, 0x65735546
 	for _, c := range []struct {
-		at, top int64
-		doubt   bool
+		at, top  int64
+		insecure bool
 	}{
 		{ext4, ext4, false}, {xfs, ext4, false}, {overlay, overlay, false}, {tmpfs, xfs, false},
 		{nfs, ext4, true}, {fuse, xfs, true}, {nfs, fuse, true},
 		{nfs, nfs, false}, {fuse, fuse, false}, {ext4, nfs, false},
 	} {
 		d, is := Is(foreign("/srv/muster", c.at, c.top))
-		if is != c.doubt || is && (!d.Remote || d.Path != "/srv/muster") {
+		if is != c.insecure || is && (!d.Remote || d.Path != "/srv/muster") {
 			t.Errorf("%#x below %#x: %v", c.at, c.top, d)
 		}
 	}
 }
 
 // Only root can change the owner of a file.
-func TestFilesOfAnotherUserAreInDoubt(t *testing.T) {
+func TestFilesOfAnotherUserAreInsecure(t *testing.T) {
 	if os.Geteuid() != 0 {
 		need.Missing(t, "root")
 	}

@@ -29,8 +29,8 @@ import (
 var (
 	ErrNotRegular = errors.New("it is not a regular file")
 	ErrTooLarge   = errors.New("it is too large")
-	// ErrLeads reports a symbolic link that points outside the directory.
-	ErrLeads = errors.New("it is a symbolic link that points outside its directory, so it was not followed")
+	// ErrOutside reports a symbolic link that points outside the directory.
+	ErrOutside = errors.New("it is a symbolic link that points outside its directory, so it was not followed")
 )
 
 // O_NONBLOCK keeps a pipe without a writer from blocking the reader.
@@ -165,7 +165,7 @@ func outside(path string, err error) error {
 	}
 	var system syscall.Errno
 	if err = of.Err; !errors.As(err, &system) {
-		err = ErrLeads
+		err = ErrOutside
 	}
 	return &fs.PathError{Op: "open", Path: path, Err: err}
 }

@@ -11,13 +11,13 @@ type Effect string
 
 // Effects, in the order in which an instance depends on them.
 const (
-	Start        Effect = "start"        // ecs-init cannot start the agent's container
-	Boot         Effect = "boot"         // the agent cannot start
-	Registration Effect = "registration" // the agent cannot register the instance
-	Connection   Effect = "connection"   // the agent cannot connect to ACS, which sends tasks; ECS shows it as disconnected
-	Telemetry    Effect = "telemetry"    // the agent cannot connect to TCS; task metrics and health are missing
-	Function     Effect = "function"     // another function of the agent fails, such as GPUs or task roles
-	Unclear      Effect = ""             // the line does not show the effect
+	Start         Effect = "start"        // ecs-init cannot start the agent's container
+	Boot          Effect = "boot"         // the agent cannot start
+	Registration  Effect = "registration" // the agent cannot register the instance
+	Connection    Effect = "connection"   // the agent cannot connect to ACS, which sends tasks; ECS shows it as disconnected
+	Telemetry     Effect = "telemetry"    // the agent cannot connect to TCS; task metrics and health are missing
+	Function      Effect = "function"     // another function of the agent fails, such as GPUs or task roles
+	UnknownEffect Effect = ""             // the line does not show the effect
 )
 
 // activity is a step of the agent or of ecs-init. The start of its failure message identifies it.

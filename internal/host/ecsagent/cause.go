@@ -72,7 +72,7 @@ func diagnose(text string, step activity, info bool) (compiledRule, map[string]s
 	low := lower(text)
 	values := facts(text, low, step)
 	for _, r := range tables().rules {
-		if info && !r.info || r.general && step.effect == Unclear {
+		if info && !r.info || r.general && step.effect == UnknownEffect {
 			continue
 		}
 		if r.matches(text, low, values) {

@@ -46,7 +46,7 @@ func TestLinesOfPublicReports(t *testing.T) {
 			if effect == "" {
 				effect = "-"
 			}
-			if id != line.id || effect != line.effect || len(got.Beside) > 0 {
+			if id != line.id || effect != line.effect || len(got.Minor) > 0 {
 				t.Errorf("got %s %s, want %s %s, for %q", id, effect, line.id, line.effect, got.Message)
 			}
 			if id != "-" && (filepath.Base(got.File) != line.file || got.Line != 1) {

@@ -36,8 +36,8 @@ func HidesSuccess(level string) bool {
 	return false
 }
 
-// Sighting is a log line and its cause.
-type Sighting struct {
+// Diagnosis is a log line and its cause.
+type Diagnosis struct {
 	Cause   Cause
 	Effect  Effect
 	Message string
@@ -47,30 +47,30 @@ type Sighting struct {
 }
 
 // Where returns the file and, if known, the line number.
-func (s Sighting) Where() string {
+func (s Diagnosis) Where() string {
 	if s.Line == 0 {
 		return s.File
 	}
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
-// Trouble holds the failures since the newest registration in the logs. The zero value means no failure.
-type Trouble struct {
+// Failures holds the failures since the newest registration in the logs. The zero value means no failure.
+type Failures struct {
 	Exits    int       // number of exits of the agent's container
 	ExitCode int       // of the last exit: ecs-init restarts the agent after 1, but not after 5; 0 if Exits is 0
 	LastExit time.Time // zero if Exits is 0
 
-	// Sighting is the failure that stops the agent from working. Its cause is empty if there is no such failure, or if
+	// Diagnosis is the failure that stops the agent from working. Its cause is empty if there is no such failure, or if
 	// the logs do not show it.
-	Sighting
-	// Beside lists failures that only impair the agent, such as telemetry or GPUs. The newest comes first, each cause
+	Diagnosis
+	// Minor lists failures that only impair the agent, such as telemetry or GPUs. The newest comes first, each cause
 	// once.
-	Beside []Sighting
+	Minor []Diagnosis
 }
 
 // ReadLogs reads the ends of ecs-agent.log and ecs-init.log in dir, usually /var/log/ecs, back to opts.Since. An error
 // means that the result may be incomplete: a log was unreadable, or neither log exists (fs.ErrNotExist).
-func ReadLogs(dir string, opts Options) (Trouble, error) {
+func ReadLogs(dir string, opts Options) (Failures, error) {
 	name := "ecs-agent.log"
 	if opts.Name != "" {
 		name = filepath.Base(opts.Name)
@@ -133,7 +133,7 @@ func (e entry) working() []Effect {
 		return []Effect{Start}
 	case e.init:
 	case e.provesRegistration():
-		return []Effect{Start, Boot, Registration, Connection, Telemetry, Unclear, Function}
+		return []Effect{Start, Boot, Registration, Connection, Telemetry, UnknownEffect, Function}
 	case e.msg == "Registering Instance with ECS", strings.HasPrefix(e.msg, "Restored from checkpoint file"): // agent/app/agent.go
 		return []Effect{Start, Boot}
 	case strings.HasPrefix(e.msg, "Connected to ACS"), e.msg == "ACS activity occurred", // ecs-agent/acs/session/session.go

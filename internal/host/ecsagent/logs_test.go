@@ -55,13 +55,13 @@ func logDir(t testing.TB, files ...string) string {
 	return dir
 }
 
-func read(t *testing.T, dir string) Trouble {
+func read(t *testing.T, dir string) Failures {
 	t.Helper()
-	trouble, err := ReadLogs(dir, Options{})
+	failures, err := ReadLogs(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return trouble
+	return failures
 }
 
 var (
@@ -167,12 +167,12 @@ func TestOnlyFailuresAfterTheRegistrationCount(t *testing.T) {
 		"restored proves nothing":                {bad + agentLine(10, "info", "Restored from checkpoint file", "containerInstanceARN", registeredARN), "cluster-not-found"},
 		"polling proves nothing":                 {bad + agentLine(10, "info", "Beginning Polling for updates"), "cluster-not-found"},
 		"no error at all":                        {agentLine(10, "info", "Loading configuration"), ""},
-		"errors about tasks are not trouble":     {agentLine(10, "error", "Failed to pull image", "task", "web", "error", "AccessDeniedException"), ""},
+		"errors about tasks are ignored":         {agentLine(10, "error", "Failed to pull image", "task", "web", "error", "AccessDeniedException"), ""},
 		"older known error beats unknown one":    {bad + plainLine(10, "error", "Something new"), "cluster-not-found"},
 		"unknown critical error beats older one": {bad + plainLine(10, "critical", "Something new"), "unrecognized"},
 		"newest of several known":                {bad + agentLine(10, "error", "Error registering container instance", "error", refusal), "access-denied"},
-		"trouble after the registration":         {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "agent-deregistered"},
-		"warnings are not trouble":               {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
+		"a failure after the registration":       {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "agent-deregistered"},
+		"warnings are ignored":                   {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
 		"a registration quoted inside another":   {bad + plainLine(10, "info", "note: Registered container instance with cluster!"), "cluster-not-found"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,10 +187,10 @@ func TestFailuresBeforeSinceAreIgnored(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	exits := initLine(4, "info", "Agent exited with code 5") + initLine(8, "info", "Agent exited with code 1")
 	dir := logDir(t, "ecs-agent.log", bad, "ecs-init.log", exits)
-	notFound := Sighting{Cause: Cause{ID: "cluster-not-found"}}
-	for since, want := range map[int]Trouble{
-		4: {Exits: 2, ExitCode: 1, Sighting: notFound},
-		5: {Exits: 1, ExitCode: 1, Sighting: notFound},
+	notFound := Diagnosis{Cause: Cause{ID: "cluster-not-found"}}
+	for since, want := range map[int]Failures{
+		4: {Exits: 2, ExitCode: 1, Diagnosis: notFound},
+		5: {Exits: 1, ExitCode: 1, Diagnosis: notFound},
 		6: {Exits: 1, ExitCode: 1},
 		9: {},
 	} {
@@ -208,7 +208,7 @@ func TestExitsAreCountedSinceTheRegistration(t *testing.T) {
 		initLine(30, "info", "Agent exited with code 5") + initLine(30, "error", "agent exited with terminal exit code: 5")
 	agent := registeredLine + agentLine(29, "error", "Error registering container instance", "error", notFound)
 	dir := logDir(t, "ecs-agent.log", agent, "ecs-init.log", supervisor)
-	want := Trouble{Exits: 2, ExitCode: 5, LastExit: clock(30), Sighting: Sighting{Effect: Registration,
+	want := Failures{Exits: 2, ExitCode: 5, LastExit: clock(30), Diagnosis: Diagnosis{Effect: Registration,
 		Message: "Error registering container instance: " + notFound, File: filepath.Join(dir, "ecs-agent.log"), Line: 2, Time: clock(29)}}
 	got := read(t, dir)
 	if got.Cause.ID != "cluster-not-found" {
@@ -383,7 +383,7 @@ func FuzzLogs(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range append(got.Beside, got.Sighting) {
+		for _, s := range append(got.Minor, got.Diagnosis) {
 			if strings.ContainsAny(s.Message+s.Cause.Summary, "\x1b\n\r\x00") || len(s.Cause.Summary) > maxSummary ||
 				len(s.Message) > maxText+3 {
 				t.Errorf("%+v", s)

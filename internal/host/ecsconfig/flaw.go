@@ -120,14 +120,14 @@ func (s statement) valueProblem(k *Key) (Problem, bool) {
 
 // unknown evaluates a key that is not in the table.
 func (s statement) unknown(last map[string]int) (Problem, bool) {
-	p := Problem{Key: s.key, Meant: meant(s.key), Severity: UnknownKey, Effect: "the ECS agent ignores it"}
-	_, set := last[p.Meant]
+	p := Problem{Key: s.key, Intended: meant(s.key), Severity: UnknownKey, Effect: "the ECS agent ignores it"}
+	_, set := last[p.Intended]
 	switch {
-	case p.Meant != "" && (isSettingLike(s.key) || !set):
-		p.What = "is not a setting of the ECS agent: did you mean " + p.Meant + "?"
+	case p.Intended != "" && (isSettingLike(s.key) || !set):
+		p.What = "is not a setting of the ECS agent: did you mean " + p.Intended + "?"
 		return p, true
 	case strings.HasPrefix(strings.ToUpper(s.key), "ECS_"):
-		p.Meant, p.What = "", "is not a setting of the ECS agent up to version "+AgentVersion
+		p.Intended, p.What = "", "is not a setting of the ECS agent up to version "+AgentVersion
 		return p, true
 	}
 	if fault := unwritable(s.key, s.value); fault != "" {

@@ -105,7 +105,7 @@ func fieldKey(name string) *Key {
 }
 
 // readJSON reads ecs.config.json (fileConfig). The agent exits if it is invalid JSON or has a field of the wrong type.
-func readJSON(t Text) (map[string]Value, []Problem) {
+func readJSON(t SourceFile) (map[string]Value, []Problem) {
 	p := Problem{File: t.Path, Severity: Fatal, Effect: agentExits}
 	switch {
 	case errors.Is(t.Err, ErrDirectory):
@@ -146,7 +146,7 @@ func deprecatedCluster(data []byte) string {
 	return old.ClusterArn
 }
 
-func unknownFields(t Text, names []string) (problems []Problem) {
+func unknownFields(t SourceFile, names []string) (problems []Problem) {
 	for _, name := range names {
 		if strings.EqualFold(name, "ClusterArn") {
 			continue
@@ -157,9 +157,9 @@ func unknownFields(t Text, names []string) (problems []Problem) {
 			p.Key, p.What = name, "is not a field of the ECS agent's configuration"
 		}
 		if k := byName[canonical(name)]; k != nil && k.Field != "" {
-			p.Meant, p.What = k.Name, p.What+": did you mean "+k.Field+"?"
+			p.Intended, p.What = k.Name, p.What+": did you mean "+k.Field+"?"
 		} else if near := nearest.Of(name, fieldNames()); len(near) > 0 {
-			p.Meant, p.What = fieldKey(near[0]).Name, p.What+": did you mean "+near[0]+"?"
+			p.Intended, p.What = fieldKey(near[0]).Name, p.What+": did you mean "+near[0]+"?"
 		}
 		problems = append(problems, p)
 	}
@@ -222,7 +222,7 @@ func readUserData(data []byte) (map[string]Value, []Problem) {
 
 // unreadable returns the problem of a file that ecs-init cannot read. A file that only muster cannot read is not a
 // problem.
-func unreadable(t Text) []Problem {
+func unreadable(t SourceFile) []Problem {
 	p := Problem{Severity: Misread, Effect: nothingRead}
 	switch {
 	case errors.Is(t.Err, fs.ErrPermission):

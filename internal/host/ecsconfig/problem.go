@@ -39,7 +39,7 @@ type Problem struct {
 	File     string // path; empty for a File, which has none
 	Line     int    // counts from 1; 0 for the whole file
 	Key      string // the variable as written that the line was meant to set; empty if unclear
-	Meant    string // the known key that was meant, if Key is unknown
+	Intended string // the known key that was meant, if Key is unknown
 	Severity Severity
 	What     string // what is wrong, as a predicate of the key
 	Effect   string // a clause such as "the ECS agent exits with code 1"
@@ -69,7 +69,7 @@ func (p Problem) Where() string {
 func (p Problem) Whole() bool { return p.Line == 0 }
 
 // Sets reports whether the problem affects the line that sets key, or was meant to.
-func (p Problem) Sets(key string) bool { return p.Key == key || p.Meant == key }
+func (p Problem) Sets(key string) bool { return p.Key == key || p.Intended == key }
 
 // Worst returns the highest severity of the problems, or Cosmetic if there are none.
 func Worst(problems []Problem) Severity {
@@ -152,7 +152,7 @@ func (s statement) problems(at int, line string, last map[string]int) []Problem 
 	var problems []Problem
 	severity, effect := s.consequence()
 	for _, f := range s.forms {
-		problems = append(problems, Problem{Line: at, Key: s.name, Meant: s.key, Severity: severity,
+		problems = append(problems, Problem{Line: at, Key: s.name, Intended: s.key, Severity: severity,
 			What: f.what, Effect: effect, Repair: f.repair})
 	}
 	if flaw, ok := s.flaw(line, last); ok {
@@ -160,8 +160,8 @@ func (s statement) problems(at int, line string, last map[string]int) []Problem 
 		problems = append(problems, flaw)
 	}
 	for i := range problems {
-		if problems[i].Meant == problems[i].Key {
-			problems[i].Meant = ""
+		if problems[i].Intended == problems[i].Key {
+			problems[i].Intended = ""
 		}
 	}
 	return problems

@@ -15,8 +15,8 @@ const (
 	JSONPath = "/etc/ecs/ecs.config.json"
 )
 
-// Text is a file with settings.
-type Text struct {
+// SourceFile is a file with settings.
+type SourceFile struct {
 	Path string
 	Data []byte
 	Err  error // error of Load
@@ -24,22 +24,22 @@ type Text struct {
 
 // Sources holds all sources of settings for an ECS agent. An empty source adds nothing.
 type Sources struct {
-	Instance Text   // InstancePath
-	User     Text   // DefaultPath
-	JSON     Text   // JSONPath
-	UserData []byte // as returned by the metadata service
+	Instance SourceFile // InstancePath
+	User     SourceFile // DefaultPath
+	JSON     SourceFile // JSONPath
+	UserData []byte     // as returned by the metadata service
 	// Container is the environment of the agent's container, if it exists. It shows the settings of the running agent,
 	// even if the files changed since.
 	Container []string
 	Region    string // of the instance
 }
 
-// Gather loads the files of the ECS agent. under maps a path on the instance to the path to read; the texts keep the
+// Gather loads the files of the ECS agent. under maps a path on the instance to the path to read; the results keep the
 // path on the instance.
 func Gather(user string, under func(path string) string) Sources {
-	load := func(path string) Text {
+	load := func(path string) SourceFile {
 		data, err := Load(under(path))
-		return Text{Path: path, Data: data, Err: err}
+		return SourceFile{Path: path, Data: data, Err: err}
 	}
 	s := Sources{Instance: load(InstancePath), User: load(cmp.Or(user, DefaultPath))}
 	s.JSON = load(s.jsonPath())
@@ -104,9 +104,9 @@ func (v Value) Where() string {
 
 // Settings holds the value of every key as the ECS agent reads it.
 type Settings struct {
-	values map[string]Value
-	files  map[string]Value // values of the files, even if a container exists
-	stale  []string
+	values     map[string]Value
+	files      map[string]Value // values of the files, even if a container exists
+	notApplied []string
 }
 
 // Get returns the value of key. It returns false if nothing sets the key and the ECS agent has no default.
@@ -133,19 +133,19 @@ func (s *Settings) Set(key string) bool {
 // Cluster returns the cluster that the ECS agent joins. Its Origin is FromDefault if no source sets one.
 func (s *Settings) Cluster() Value { return s.values["ECS_CLUSTER"] }
 
-// Named returns the value of key in the files, or "": the value that the ECS agent reads after its next start.
-func (s *Settings) Named(key string) Value { return s.files[key] }
+// InFiles returns the value of key in the files, or "": the value that the ECS agent reads after its next start.
+func (s *Settings) InFiles(key string) Value { return s.files[key] }
 
-// Stale returns, in order, the keys whose value in the files differs from that of the running ECS agent, because the
+// NotApplied returns, in order, the keys whose value in the files differs from that of the running ECS agent, because the
 // files changed after it started.
-func (s *Settings) Stale() []string { return s.stale }
+func (s *Settings) NotApplied() []string { return s.notApplied }
 
 // Read determines the settings of the ECS agent, and the problems of their sources. Later sources win: the agent's
 // defaults, user data, ecs.config.json, ecs-init's values, InstancePath, DefaultPath, and the environment of the
 // container (agent/config/config.go, NewConfig; ecs-init/docker/docker.go, LoadEnvVars and getContainerConfig).
 func Read(from Sources) (*Settings, []Problem) {
 	var problems []Problem
-	for _, text := range []Text{from.Instance, from.User} {
+	for _, text := range []SourceFile{from.Instance, from.User} {
 		problems = append(problems, text.problems()...)
 	}
 	fromJSON, more := readJSON(from.JSON)
@@ -205,7 +205,7 @@ func (s *Settings) running(k *Key, file Value, inFile bool, env map[string]strin
 	case ok && !inFile && (raw == k.Preset || k.Preset == "set"):
 		return Value{Raw: raw, Origin: FromPreset}, true
 	case ok || inFile:
-		s.stale = append(s.stale, k.Name)
+		s.notApplied = append(s.notApplied, k.Name)
 	}
 	return Value{Raw: raw, Origin: FromContainer}, ok
 }
@@ -213,7 +213,7 @@ func (s *Settings) running(k *Key, file Value, inFile bool, env map[string]strin
 // files merges the two files like ecs-init, line by line.
 func (s Sources) files() map[string]Value {
 	merged := map[string]Value{}
-	for _, text := range []Text{s.Instance, s.User} {
+	for _, text := range []SourceFile{s.Instance, s.User} {
 		if text.Err != nil {
 			continue // ecs-init continues without a file that it cannot read
 		}
@@ -241,7 +241,7 @@ func environment(env []string) map[string]string {
 }
 
 // problems returns the problems of the text, with its path.
-func (t Text) problems() []Problem {
+func (t SourceFile) problems() []Problem {
 	problems := Parse(t.Data).Problems()
 	if t.Err != nil {
 		problems = unreadable(t)

@@ -12,9 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func user(text string) Text     { return Text{Path: "/etc/ecs/ecs.config", Data: []byte(text)} }
-func instance(text string) Text { return Text{Path: "/var/lib/ecs/ecs.config", Data: []byte(text)} }
-func inJSON(text string) Text   { return Text{Path: "/etc/ecs/ecs.config.json", Data: []byte(text)} }
+func user(text string) SourceFile { return SourceFile{Path: "/etc/ecs/ecs.config", Data: []byte(text)} }
+func instance(text string) SourceFile {
+	return SourceFile{Path: "/var/lib/ecs/ecs.config", Data: []byte(text)}
+}
+func inJSON(text string) SourceFile {
+	return SourceFile{Path: "/etc/ecs/ecs.config.json", Data: []byte(text)}
+}
 
 const (
 	clusterJSON     = `{"Cluster":"json"}`
@@ -163,7 +167,7 @@ func TestReadMergesLikeTheAgent(t *testing.T) {
 			"/etc/ecs/ecs.config.json",
 		},
 		"an unreadable file": {
-			Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: ErrDirectory}},
+			Sources{User: SourceFile{Path: "/etc/ecs/ecs.config", Err: ErrDirectory}},
 			"ECS_CLUSTER",
 			"default",
 			"the ECS agent's default",
@@ -184,10 +188,10 @@ func TestReadMergesLikeTheAgent(t *testing.T) {
 func TestStaleNamesChangedSettings(t *testing.T) {
 	settings, _ := Read(Sources{User: user("ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\nECS_LOG_OPTS={}\n"),
 		Container: []string{"ECS_CLUSTER=old", "ECS_DATADIR=/data", "ECS_LOGLEVEL=debug", "ECS_UPDATES_ENABLED=true"}})
-	if want := []string{"ECS_CLUSTER", "ECS_RESERVED_MEMORY", "ECS_LOGLEVEL"}; !cmp.Equal(settings.Stale(), want) {
-		t.Error(cmp.Diff(want, settings.Stale()))
+	if want := []string{"ECS_CLUSTER", "ECS_RESERVED_MEMORY", "ECS_LOGLEVEL"}; !cmp.Equal(settings.NotApplied(), want) {
+		t.Error(cmp.Diff(want, settings.NotApplied()))
 	}
-	if named := settings.Named("ECS_CLUSTER"); named.Raw != "prod" || named.Where() != "/etc/ecs/ecs.config:1" {
+	if named := settings.InFiles("ECS_CLUSTER"); named.Raw != "prod" || named.Where() != "/etc/ecs/ecs.config:1" {
 		t.Errorf("the file names %+v", named)
 	}
 }
@@ -214,7 +218,7 @@ func TestProblemsOfTheOtherSources(t *testing.T) {
 			[]string{"fatal: /etc/ecs/ecs.config.json:1: has a field of the wrong type: TaskENIEnabled (expected: true or false)"},
 		},
 		"a directory": {
-			Sources{JSON: Text{Path: "/etc/ecs/ecs.config.json", Err: ErrDirectory}},
+			Sources{JSON: SourceFile{Path: "/etc/ecs/ecs.config.json", Err: ErrDirectory}},
 			[]string{"fatal: /etc/ecs/ecs.config.json is a directory"},
 		},
 		"a variable's name": {
@@ -238,14 +242,14 @@ func TestProblemsOfTheOtherSources(t *testing.T) {
 			[]string{"refused: /var/lib/ecs/ecs.config:1: ECS_CLUSTER has quotes around its value"},
 		},
 		"a directory created by Docker": {
-			Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: fmt.Errorf("reading: %w", ErrDirectory)}},
+			Sources{User: SourceFile{Path: "/etc/ecs/ecs.config", Err: fmt.Errorf("reading: %w", ErrDirectory)}},
 			[]string{"misread: /etc/ecs/ecs.config is a directory, not a file"},
 		},
 		"a pipe": {
-			Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: ErrNotRegular}},
+			Sources{User: SourceFile{Path: "/etc/ecs/ecs.config", Err: ErrNotRegular}},
 			[]string{"misread: /etc/ecs/ecs.config is not a regular file"},
 		},
-		"muster may not read it": {Sources{User: Text{Path: "/etc/ecs/ecs.config", Err: fs.ErrPermission}}, nil},
+		"muster may not read it": {Sources{User: SourceFile{Path: "/etc/ecs/ecs.config", Err: fs.ErrPermission}}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +328,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatal("the ECS agent has no cluster")
 		}
 		for key, value := range agentEnvironment(file) { // as read by the oracle
-			if v := settings.Named(key); v.Raw != value || v.Line == 0 {
+			if v := settings.InFiles(key); v.Raw != value || v.Line == 0 {
 				t.Fatalf("%q is %+v, want %q", key, v, value)
 			}
 		}

@@ -48,7 +48,7 @@ func (l *inspector) hits(s *space) []socket {
 // replicates reports whether servers, not only clients, connect to each other on a port. Only then must the port keep
 // its number.
 func (l *inspector) replicates(protocol string, port uint16) bool {
-	return slices.ContainsFunc(l.report.Needs, func(seen Seen) bool {
+	return slices.ContainsFunc(l.report.Needs, func(seen PortListeners) bool {
 		n := seen.Need
 		return n.Flow == reach.Both && n.Protocol.String() == protocol && n.Ports.First <= port && port <= n.Ports.Last
 	})
@@ -265,7 +265,7 @@ func unreachable(s *space, hits []socket) []socket {
 
 // beyondFirst returns a finding for a listener that is not on the first port of its range. Servers with a port range
 // bind the first free port. Ports from the command line have no known order.
-func beyondFirst(seen Seen) Finding {
+func beyondFirst(seen PortListeners) Finding {
 	f := Finding{
 		ID:      "listener-beyond-first-port",
 		Summary: "a server listens beyond the first port of its range: a second server on this host, or the first port was in use",
@@ -281,7 +281,7 @@ func beyondFirst(seen Seen) Finding {
 }
 
 // noListener also names the publications: Docker itself accepts connections to them, so a dial from this host succeeds.
-func (l *inspector) noListener(seen Seen) Finding {
+func (l *inspector) noListener(seen PortListeners) Finding {
 	f := Finding{
 		ID:      "no-listener",
 		Summary: "nothing listens on " + seen.Need.String(),

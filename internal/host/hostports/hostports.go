@@ -42,9 +42,9 @@ type Host struct {
 	Self netip.Addr
 }
 
-// Report is the result of a Look.
+// Report is the result of Inspect.
 type Report struct {
-	Needs    []Seen // one for each requirement, in the same order
+	Needs    []PortListeners // one for each requirement, in the same order
 	Findings []Finding
 	// Ephemeral is Docker's range of host ports, for reach.BalancerNeed; the zero Range means unknown.
 	Ephemeral reach.Range
@@ -53,8 +53,8 @@ type Report struct {
 	Notes []string
 }
 
-// Seen holds the listeners on the ports of a requirement.
-type Seen struct {
+// PortListeners holds the listeners on the ports of a requirement.
+type PortListeners struct {
 	Need      reach.Need
 	Listeners []Listener
 	// Complete means that all sources were read, so there is no other listener.
@@ -85,7 +85,7 @@ type Finding struct {
 
 // Ports returns the required ports on which peers find a listener here. Peers usually have the same configuration, so
 // these ports are good targets on them too.
-func (s Seen) Ports() reach.Ports {
+func (s PortListeners) Ports() reach.Ports {
 	var found []reach.Range
 	for _, l := range s.Listeners {
 		for _, at := range l.At {
@@ -97,8 +97,8 @@ func (s Seen) Ports() reach.Ports {
 
 func one(port uint16) reach.Range { return reach.Range{First: port, Last: port} }
 
-// Look reads all sources once. It returns no error: see Report.Notes.
-func (h *Host) Look(ctx context.Context, needs []reach.Need) Report {
+// Inspect reads all sources once. It returns no error: see Report.Notes.
+func (h *Host) Inspect(ctx context.Context, needs []reach.Need) Report {
 	l := inspector{proc: cmp.Or(h.Proc, "/proc"), self: h.Self.Unmap(), complete: true}
 	l.spaces = l.readAll(ctx, h)
 	for _, need := range needs {
@@ -108,7 +108,7 @@ func (h *Host) Look(ctx context.Context, needs []reach.Need) Report {
 	return l.report
 }
 
-// inspector holds the state of one Look.
+// inspector holds the state of one Inspect call.
 type inspector struct {
 	proc          string
 	self          netip.Addr
@@ -127,8 +127,8 @@ func (l *inspector) note(err error) {
 }
 
 // listeners returns the listeners of a requirement: sockets bound to one of its ports, or published on one.
-func (l *inspector) listeners(need reach.Need) Seen {
-	seen := Seen{Need: need, Complete: l.complete}
+func (l *inspector) listeners(need reach.Need) PortListeners {
+	seen := PortListeners{Need: need, Complete: l.complete}
 	ports := reach.PortsOf(need.Ports)
 	for i := range l.spaces {
 		for _, s := range l.spaces[i].sockets {

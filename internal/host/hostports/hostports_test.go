@@ -363,7 +363,7 @@ func TestMistakesAreFound(t *testing.T) {
 			if row.needs == "" {
 				row.needs = "ignite2"
 			}
-			got := row.at(t).Look(t.Context(), needsOf(t, row.needs))
+			got := row.at(t).Inspect(t.Context(), needsOf(t, row.needs))
 			if len(got.Notes) > 0 {
 				t.Errorf("notes: %q", got.Notes)
 			}
@@ -451,7 +451,7 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 			scene := there
 			scene.docker = slices.Clone(there.docker)
 			test.change(&scene)
-			got := scene.at(t).Look(t.Context(), needsOf(t, "tcp/2379,tcp/2380"))
+			got := scene.at(t).Inspect(t.Context(), needsOf(t, "tcp/2379,tcp/2380"))
 			notes := strings.Join(got.Notes, "\n")
 			if (test.note == "") != (notes == "") || !strings.Contains(notes, test.note) {
 				t.Errorf("notes: %s", notes)
@@ -473,7 +473,7 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 
 func TestSocketsOfDockerWithoutDocker(t *testing.T) {
 	s := scene{host: []string{"tcp 0.0.0.0:47500"}, docker0: true, docker: []string{"down"}}
-	if got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500")); len(got.Findings) > 0 || len(got.Notes) != 1 {
+	if got := s.at(t).Inspect(t.Context(), needsOf(t, "tcp/47500")); len(got.Findings) > 0 || len(got.Notes) != 1 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -481,7 +481,7 @@ func TestSocketsOfDockerWithoutDocker(t *testing.T) {
 func TestHostWithoutDockerAndAgent(t *testing.T) {
 	h := scene{host: []string{"tcp 0.0.0.0:47500"}, docker0: true}.at(t)
 	h.Docker, h.Agent = nil, nil
-	got := h.Look(t.Context(), needsOf(t, "tcp/47500"))
+	got := h.Inspect(t.Context(), needsOf(t, "tcp/47500"))
 	if diff := cmp.Diff([]string{"docker0-announced?"}, ids(got)); diff != "" || len(got.Notes) > 0 || !got.Needs[0].Complete {
 		t.Errorf("got %+v", got)
 	}
@@ -490,7 +490,7 @@ func TestHostWithoutDockerAndAgent(t *testing.T) {
 func TestSourceErrorsAreNotes(t *testing.T) {
 	h := scene{}.at(t)
 	h.Docker = brokenDocker{}
-	got := h.Look(t.Context(), needsOf(t, "tcp/47500"))
+	got := h.Inspect(t.Context(), needsOf(t, "tcp/47500"))
 	if diff := cmp.Diff([]string{"could not check: permission to ask Docker is missing"}, got.Notes); diff != "" {
 		t.Error(diff)
 	}
@@ -513,7 +513,7 @@ func TestPortsAreThoseOfLocalListeners(t *testing.T) {
 		},
 		containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
 	}
-	got := s.at(t).Look(t.Context(), needsOf(t, "ignite2"))
+	got := s.at(t).Inspect(t.Context(), needsOf(t, "ignite2"))
 	if ports := got.Needs[0].Ports(); ports.String() != "47501,47503" {
 		t.Errorf("got %s", ports)
 	}
@@ -526,7 +526,7 @@ func TestPortsAreThoseOfLocalListeners(t *testing.T) {
 // ports missing in the group.
 func TestHardCodedLoadBalancerRange(t *testing.T) {
 	s := scene{also: files{"sys/net/ipv4/ip_local_port_range": "1025\t65000\n"}, host: []string{"tcp 0.0.0.0:40000"}}
-	got := s.at(t).Look(t.Context(), nil)
+	got := s.at(t).Inspect(t.Context(), nil)
 	need := reach.BalancerNeed(got.Ephemeral)
 	groups, err := ec2json.ParseGroups(
 		[]byte(
@@ -549,7 +549,7 @@ func TestHardCodedLoadBalancerRange(t *testing.T) {
 		t.Errorf("got %s %s", verdict.Status, missing)
 	}
 	// The clients of a load balancer use any port.
-	if again := s.at(t).Look(t.Context(), []reach.Need{need}); len(again.Findings) > 0 || len(again.Needs[0].Listeners) != 1 {
+	if again := s.at(t).Inspect(t.Context(), []reach.Need{need}); len(again.Findings) > 0 || len(again.Needs[0].Listeners) != 1 {
 		t.Errorf("got %+v", again)
 	}
 }
@@ -563,7 +563,7 @@ func TestAwsvpcListenerSelectsTheTaskInterface(t *testing.T) {
 		tasks:      awsvpcTask + "," + bridgeTask,
 		containers: map[string][]string{"100": {"tcp [::]:47500"}},
 	}
-	got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500"))
+	got := s.at(t).Inspect(t.Context(), needsOf(t, "tcp/47500"))
 	eni := func(id, addr string) reach.ENI {
 		return reach.ENI{ID: id, Addrs: []netip.Addr{netip.MustParseAddr(addr)}}
 	}
@@ -585,7 +585,7 @@ func TestAwsvpcTaskWithoutTheAgentHasNoFindings(t *testing.T) {
 		tasks:      "down",
 		containers: map[string][]string{"100": {"tcp 127.0.0.1:47500"}},
 	}
-	got := s.at(t).Look(t.Context(), needsOf(t, "tcp/47500"))
+	got := s.at(t).Inspect(t.Context(), needsOf(t, "tcp/47500"))
 	if diff := cmp.Diff([]string{"node 127.0.0.1:47500 -> "}, listeners(got)); diff != "" || len(got.Findings) > 0 || len(got.Notes) != 1 {
 		t.Errorf("got %+v", got)
 	}
@@ -596,7 +596,7 @@ func TestContainerSharingAnUnlistedNamespace(t *testing.T) {
 		docker:     []string{container(0, "app", "container:gone", "app", "", "", "")},
 		containers: map[string][]string{"100": {"tcp 0.0.0.0:47500"}},
 	}
-	if diff := cmp.Diff([]string{"app 0.0.0.0:47500 -> "}, listeners(s.at(t).Look(t.Context(), needsOf(t, "tcp/47500")))); diff != "" {
+	if diff := cmp.Diff([]string{"app 0.0.0.0:47500 -> "}, listeners(s.at(t).Inspect(t.Context(), needsOf(t, "tcp/47500")))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -606,7 +606,7 @@ func TestFindingsAreComplete(t *testing.T) {
 		if row.needs == "" {
 			row.needs = "ignite2"
 		}
-		for _, f := range row.at(t).Look(t.Context(), needsOf(t, row.needs)).Findings {
+		for _, f := range row.at(t).Inspect(t.Context(), needsOf(t, row.needs)).Findings {
 			if f.ID == "" || f.Summary == "" || f.Evidence == "" || f.Fix.IsZero() || strings.ContainsAny(f.ID, " _") {
 				t.Errorf("%s: %+v", name, f)
 			}

@@ -155,7 +155,7 @@ func TestRealContainers(t *testing.T) {
 			run(t, nil, "docker", strings.Fields(fill(strings.Join(args, " ")))...)
 			start(t, exec.Command("docker", "logs", "--follow", container), "ready")
 			host := Host{Docker: engine, Self: netip.MustParseAddr("10.0.1.5")}
-			got := host.Look(t.Context(), needsOf(t, "ignite2"))
+			got := host.Inspect(t.Context(), needsOf(t, "ignite2"))
 			if diff := missingFrom(ids(got), test.want); diff != "" {
 				t.Errorf("not found: %s\n%+v", diff, got)
 			}
@@ -216,13 +216,13 @@ func TestRealServerIsFoundOnItsProfilePorts(t *testing.T) {
 	cmd.Env = []string{"ETCD_UNSUPPORTED_ARCH=arm64"}
 	start(t, cmd, "ready to serve client requests")
 	host := Host{Self: netip.MustParseAddr("127.0.0.1")}
-	got := host.Look(t.Context(), needsOf(t, "tcp/2379,tcp/2380"))
+	got := host.Inspect(t.Context(), needsOf(t, "tcp/2379,tcp/2380"))
 	want := []string{" 127.0.0.1:2379 -> 127.0.0.1:2379", " 127.0.0.1:2380 -> 127.0.0.1:2380"}
 	if !slices.Equal(listeners(got), want) || len(got.Findings) > 0 || len(got.Notes) > 0 {
 		t.Errorf("got %q, %+v, %q", listeners(got), got.Findings, got.Notes)
 	}
 	host.Self = netip.MustParseAddr("10.0.1.5")
-	if got := ids(host.Look(t.Context(), needsOf(t, "tcp/2379,tcp/2380"))); !slices.Equal(got, []string{"listener-on-other-address"}) {
+	if got := ids(host.Inspect(t.Context(), needsOf(t, "tcp/2379,tcp/2380"))); !slices.Equal(got, []string{"listener-on-other-address"}) {
 		t.Errorf("dialed from another host: got %q", got)
 	}
 }

@@ -19,12 +19,12 @@ type Kind string
 // Kinds of failure.
 const (
 	Unreachable Kind = "unreachable" // nothing is listening, or there is no route
-	Silent      Kind = "silent"      // no response within the timeout
+	TimedOut    Kind = "silent"      // no response within the timeout
 	Disabled    Kind = "disabled"    // 403 to the token request
 	NotFound    Kind = "not found"   // 404
 	Refused     Kind = "refused"     // 401 or another 4xx
 	Broken      Kind = "broken"      // 5xx
-	Garbled     Kind = "garbled"     // not a response of the metadata service
+	Malformed   Kind = "garbled"     // not a response of the metadata service
 	TurnedOff   Kind = "turned off"  // by AWS_EC2_METADATA_DISABLED in the environment of this process
 	Unknown     Kind = "unknown"     // a local limit prevented the request, such as no free descriptor or memory
 )
@@ -51,14 +51,14 @@ func (e *Error) Error() string {
 
 var remedies = map[Kind]string{
 	Unreachable: "This is not an EC2 instance, its network is not up yet, or a host firewall or route blocks 169.254.169.254",
-	Silent:      "If this runs in a container, the hop limit is too low: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 (a host process needs 1)",
+	TimedOut:    "If this runs in a container, the hop limit is too low: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 (a host process needs 1)",
 	Disabled:    "The endpoint is disabled on this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
 	NotFound:    "The service does not have this path",
 	Refused:     "The service rejected the request, or a proxy answered instead",
 	Broken:      "The service returns errors; if they continue, stop and start the instance",
 	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
 	Unknown:     "The state of the metadata service is unknown",
-	Garbled:     "Something other than the metadata service answers at this address",
+	Malformed:   "Something other than the metadata service answers at this address",
 }
 
 // turnedOff is the variable that disables the SDK's client. Its error has no type of its own, but contains the name of
@@ -108,7 +108,7 @@ func (o *outcome) failure(err error) *Error {
 	case ownlimit.Of(o.err) != "":
 		return &Error{Kind: Unknown, Err: fmt.Errorf("%s: %w", ownlimit.Of(o.err), innermost(o.err))}
 	case o.status >= 300 && o.status < 400:
-		return &Error{Kind: Garbled, Err: fmt.Errorf("a redirect (HTTP status %d), which is not followed", o.status)}
+		return &Error{Kind: Malformed, Err: fmt.Errorf("a redirect (HTTP status %d), which is not followed", o.status)}
 	case o.token && o.status == http.StatusForbidden:
 		return &Error{Kind: Disabled, Err: o.problem()}
 	case o.token && o.status == http.StatusNotFound, o.status >= 500:
@@ -119,11 +119,11 @@ func (o *outcome) failure(err error) *Error {
 	case o.status >= 400:
 		return &Error{Kind: Refused, Err: o.problem()}
 	case o.err != nil && isTimeout(o.err), errors.Is(err, context.DeadlineExceeded):
-		return &Error{Kind: Silent, Err: errors.New("no answer in time")}
+		return &Error{Kind: TimedOut, Err: errors.New("no answer in time")}
 	case o.err != nil:
 		return &Error{Kind: Unreachable, Err: innermost(o.err)}
 	default:
-		return &Error{Kind: Garbled, Err: err}
+		return &Error{Kind: Malformed, Err: err}
 	}
 }
 

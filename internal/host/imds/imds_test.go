@@ -135,20 +135,20 @@ func TestFailureKinds(t *testing.T) {
 		says     string
 	}{
 		"nothing listens":                 {"http://" + closed.Addr().String(), Unreachable, "This is not an EC2 instance, its network is not up yet"},
-		"token request hangs":             {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), Silent, "--http-put-response-hop-limit 2"},
+		"token request hangs":             {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), TimedOut, "--http-put-response-hop-limit 2"},
 		"endpoint disabled":               {service(t, nil, answer(403, "")), Disabled, "--http-endpoint enabled"},
 		"every token request is rejected": {service(t, nil, answer(400, "")), Refused, "HTTP status 400"},
 		"404 for everything":              {service(t, nil, answer(404, "")), Broken, "HTTP status 404"},
 		"500 for everything":              {service(t, nil, answer(500, "")), Broken, "HTTP status 500"},
 		"401 for everything":              {service(t, nil, nil, answer(401, "")), Refused, "HTTP status 401"},
 		"no document":                     {service(t, map[string]string{}), NotFound, "404"},
-		"a page from a proxy":             {service(t, nil, answer(200, "<html>")), Garbled, "Something other"},
-		"a document without an id":        {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Garbled, "has no valid instance ID"},
-		"half a document":                 {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Garbled, "not valid JSON"},
-		"a region that is a host":         {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-0123456789abcdef0","region":"127.0.0.9/x?"}`}), Garbled, "has no valid instance ID and region"},
-		"an id that is a path":            {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Garbled, "has no valid instance ID"},
-		"an id with control characters":   {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J","region":"r"}`}), Garbled, "has no valid instance ID"},
-		"an answer without an end":        {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Garbled, "more than"},
+		"a page from a proxy":             {service(t, nil, answer(200, "<html>")), Malformed, "Something other"},
+		"a document without an id":        {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Malformed, "has no valid instance ID"},
+		"half a document":                 {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Malformed, "not valid JSON"},
+		"a region that is a host":         {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-0123456789abcdef0","region":"127.0.0.9/x?"}`}), Malformed, "has no valid instance ID and region"},
+		"an id that is a path":            {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Malformed, "has no valid instance ID"},
+		"an id with control characters":   {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J","region":"r"}`}), Malformed, "has no valid instance ID"},
+		"an answer without an end":        {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Malformed, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -211,7 +211,7 @@ func TestNoTimeLeftIsSilent(t *testing.T) {
 	defer stop()
 	_, err := New(service(t, instance), time.Minute).Identity(ctx)
 	var failure *Error
-	if !errors.As(err, &failure) || failure.Kind != Silent {
+	if !errors.As(err, &failure) || failure.Kind != TimedOut {
 		t.Errorf("%v", err)
 	}
 }
@@ -280,7 +280,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			defer here.Close()
 			_, _, err := New(here.URL, 300*time.Millisecond).Metadata(t.Context(), "iam/info")
 			var failure *Error
-			if !errors.As(err, &failure) || failure.Kind != Garbled || !strings.Contains(err.Error(), "redirect") {
+			if !errors.As(err, &failure) || failure.Kind != Malformed || !strings.Contains(err.Error(), "redirect") {
 				t.Errorf("%v", err)
 			}
 			if elsewhere.Load() != 0 {

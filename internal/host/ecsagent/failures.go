@@ -21,9 +21,9 @@ const (
 // scan visits the entries from newest to oldest.
 type scan struct {
 	opts       Options
-	trouble    Trouble
-	at         place // position of the trouble
-	beside     []place
+	failures   Failures
+	at         place // position of the failures
+	minorAt    []place
 	best       weight
 	incomplete bool            // the summary lacks a detail that an older line may have
 	resolved   map[Effect]bool // effects that a newer line proves to work
@@ -130,25 +130,25 @@ func (s *scan) consider(at place, e entry, c failure) {
 	if !ok {
 		return
 	}
-	sighting := Sighting{Cause: m.cause, Effect: m.effect, Message: m.text, Time: e.time}
+	diagnosis := Diagnosis{Cause: m.cause, Effect: m.effect, Message: m.text, Time: e.time}
 	if m.effect.impairs() {
 		if m.weight == known {
-			s.addBeside(sighting, at)
+			s.addMinor(diagnosis, at)
 		}
 		return
 	}
 	better := s.best == noise || s.best == vague && m.weight > vague
-	moreDetailed := s.incomplete && !m.incomplete && m.cause.ID == s.trouble.Cause.ID && s.trouble.Time.Sub(e.time) < time.Minute
+	moreDetailed := s.incomplete && !m.incomplete && m.cause.ID == s.failures.Cause.ID && s.failures.Time.Sub(e.time) < time.Minute
 	if better || moreDetailed {
-		s.trouble.Sighting, s.at, s.best, s.incomplete = sighting, at, m.weight, m.incomplete
+		s.failures.Diagnosis, s.at, s.best, s.incomplete = diagnosis, at, m.weight, m.incomplete
 	}
 }
 
-// addBeside adds the newest failure of a cause that only impairs the agent.
-func (s *scan) addBeside(sighting Sighting, at place) {
-	same := func(other Sighting) bool { return other.Cause.ID == sighting.Cause.ID }
-	if !slices.ContainsFunc(s.trouble.Beside, same) {
-		s.trouble.Beside, s.beside = append(s.trouble.Beside, sighting), append(s.beside, at)
+// addMinor adds the newest failure of a cause that only impairs the agent.
+func (s *scan) addMinor(diagnosis Diagnosis, at place) {
+	same := func(other Diagnosis) bool { return other.Cause.ID == diagnosis.Cause.ID }
+	if !slices.ContainsFunc(s.failures.Minor, same) {
+		s.failures.Minor, s.minorAt = append(s.failures.Minor, diagnosis), append(s.minorAt, at)
 	}
 }
 
@@ -157,40 +157,40 @@ func (e Effect) impairs() bool { return e == Telemetry || e == Function }
 
 // exit counts an exit of the agent. Entries are visited from newest to oldest, so the first call has the last exit.
 func (s *scan) exit(code int, at time.Time) {
-	if s.trouble.Exits == 0 {
-		s.trouble.ExitCode, s.trouble.LastExit = code, at
+	if s.failures.Exits == 0 {
+		s.failures.ExitCode, s.failures.LastExit = code, at
 	}
-	s.trouble.Exits++
+	s.failures.Exits++
 }
 
-// result returns the trouble after all entries were visited.
-func (s *scan) result() Trouble {
-	t := s.trouble
+// result returns the failures after all entries were visited.
+func (s *scan) result() Failures {
+	t := s.failures
 	t.File, t.Line = s.at.path, s.at.lineNumber()
-	for i, at := range s.beside {
-		t.Beside[i].File, t.Beside[i].Line = at.path, at.lineNumber()
+	for i, at := range s.minorAt {
+		t.Minor[i].File, t.Minor[i].Line = at.path, at.lineNumber()
 	}
 	ended := t.wasStopped()
-	if ended && (t.Effect == Connection || t.Effect == Unclear) {
-		t.Sighting = Sighting{}
+	if ended && (t.Effect == Connection || t.Effect == UnknownEffect) {
+		t.Diagnosis = Diagnosis{}
 	}
 	if s.opts.Registered {
 		t.Exits, t.ExitCode, t.LastExit = 0, 0, time.Time{} // the agent is running again
 		if s.best == vague {
-			t.Sighting = Sighting{}
+			t.Diagnosis = Diagnosis{}
 		}
 		return t
 	}
 	// Without a registration, even a minor failure may be the reason.
-	if t.Cause.ID == "" && !ended && len(t.Beside) > 0 && (!s.done || t.Beside[0].Effect == Function) {
-		t.Sighting, t.Beside = t.Beside[0], t.Beside[1:]
+	if t.Cause.ID == "" && !ended && len(t.Minor) > 0 && (!s.done || t.Minor[0].Effect == Function) {
+		t.Diagnosis, t.Minor = t.Minor[0], t.Minor[1:]
 	}
 	return t
 }
 
 // wasStopped reports whether the agent was stopped or killed after the newest line. Then the exit is reported, not the
 // line before it. With codes 1 and 5 the agent ends by itself.
-func (t Trouble) wasStopped() bool {
+func (t Failures) wasStopped() bool {
 	return t.Exits > 0 && !t.Time.After(t.LastExit) && t.ExitCode != 1 && t.ExitCode != 5
 }
 
@@ -287,7 +287,7 @@ func (e entry) meaning(c failure) (meaning, bool) {
 // effectOf corrects the effect of a step for the cause of its failure.
 func (r compiledRule) effectOf(effect Effect) Effect {
 	if r.id == "agent-disk-full" && effect == Function {
-		return Unclear // a full disk can break any function of the agent
+		return UnknownEffect // a full disk can break any function of the agent
 	}
 	return effect
 }

@@ -22,7 +22,7 @@ func tcs(second int) string {
 
 // The order of events comes from agent/app/agent.go and ecs-init/engine/engine.go: ecs-init starts the agent's
 // container, then the agent starts, registers and connects.
-func TestTroubleSelection(t *testing.T) {
+func TestFailureSelection(t *testing.T) {
 	registering := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	registered := registeredLine // at 10
 	critical := plainLine(20, "critical", "Unable to turn the frobnicator")
@@ -75,7 +75,7 @@ func TestTroubleSelection(t *testing.T) {
 				t.Fatal(err)
 			}
 			var beside []string
-			for _, s := range got.Beside {
+			for _, s := range got.Minor {
 				beside = append(beside, s.Cause.ID)
 			}
 			if got.Cause.ID != c.want || got.Effect != c.effect || strings.Join(beside, " ") != c.beside {

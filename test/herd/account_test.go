@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"muster/internal/awsapi"
+	"muster/internal/fleet/inventory"
 	"muster/internal/sandbox"
 )
 
@@ -119,6 +120,12 @@ func (client) GroupTag(context.Context, string, string) (string, bool, error) {
 func (client) SignalIdentity(context.Context, awsapi.Signal, []byte, string) error { return errUnused }
 func (client) PutAttribute(context.Context, string, string, string, string) error  { return errUnused }
 func (client) SetUnhealthy(context.Context, string, bool) error                    { return errUnused }
+func (client) DescribeServices(context.Context, string, []string) ([]inventory.Service, error) {
+	return nil, errUnused
+}
+func (client) TaskGroups(context.Context, string, []string) (map[string]string, error) {
+	return nil, errUnused
+}
 func (c client) Calls() int {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()

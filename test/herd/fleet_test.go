@@ -239,6 +239,7 @@ func (metadata) UserData(context.Context) ([]byte, bool, error) { return nil, fa
 // introspection is the ECS agent.
 type introspection struct{ of *boot }
 
+func (introspection) Tasks(context.Context) ([]ecsagent.Task, error) { return nil, errUnused }
 func (i introspection) Metadata(context.Context) (ecsagent.Metadata, error) {
 	i.of.mu.Lock()
 	defer i.of.mu.Unlock()

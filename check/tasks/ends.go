@@ -89,7 +89,7 @@ func (e *ends) fromDocker(ctx context.Context, engine Engine, since time.Time) e
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(s dockerapi.Summary) bool {
+	all = slices.DeleteFunc(slices.Clone(all), func(s dockerapi.Summary) bool {
 		return s.Labels[dockerapi.LabelContainer] == "" || strings.HasPrefix(s.Labels[dockerapi.LabelContainer], internalPrefix)
 	})
 	slices.SortStableFunc(all, func(a, b dockerapi.Summary) int { return b.Created.Compare(a.Created) })

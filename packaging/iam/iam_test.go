@@ -153,7 +153,7 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		"ec2:GetManagedPrefixListEntries",       // its security groups have no prefix list
 
 		// muster fleet: for people, not for the instances
-		"ecs:DescribeCapacityProviders", "ecs:ListServices", "ecs:DescribeServices",
+		"ecs:DescribeCapacityProviders", "ecs:ListServices",
 		"autoscaling:DescribeScheduledActions", "autoscaling:DescribeScalingActivities",
 
 		// muster fit: for people, too

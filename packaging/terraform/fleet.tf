@@ -24,6 +24,7 @@ module "instance" {
   group_name    = local.group_name
   muster_url    = var.muster_url
   muster_sha256 = var.muster_sha256
+  await_service = var.await_service ? local.service_name : ""
   # muster evaluates the groups of the instances, which do not replicate in awsvpc mode.
   replication_ports = local.awsvpc ? "" : var.replication_ports
 }

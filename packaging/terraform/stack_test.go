@@ -299,7 +299,7 @@ func TestTheUserDataIsThatOfTheStack(t *testing.T) {
 	s, locals := readStack(t), parse(t, "modules/instance").locals()
 	node := s.Resources["LaunchTemplate"].Properties["LaunchTemplateData"]
 	data := s.value(t, node).(map[string]any)["UserData"].(map[string]any)["Fn::Base64"].(string)
-	want := strings.NewReplacer("${Fetch}", "FETCH", "${Ports}", "PORTS", "${Cluster}", "CLUSTER").Replace(data)
+	want := strings.NewReplacer("${Fetch}", "FETCH", "${Ports}", "PORTS", "${Cluster}", "CLUSTER", "${Await}", "--await-service web-app").Replace(data)
 	want = strings.Replace(want, "--cfn-stack ${AWS::StackName} --cfn-resource Workers ", "", 1)
 	script := evaluate(t, locals["user_data"], map[string]cty.Value{
 		"var": object(
@@ -308,11 +308,13 @@ func TestTheUserDataIsThatOfTheStack(t *testing.T) {
 				"cluster_name":      "CLUSTER",
 				"replication_ports": "PORTS",
 				"launch_hook":       "ready",
+				"await_service":     "web-app",
 			},
 		),
 		"local": object(
 			map[string]string{
 				"fetch": "FETCH",
+				"await": "--await-service web-app",
 				"hook": evaluate(
 					t,
 					locals["hook"],

@@ -125,6 +125,13 @@ variable "warm_pool" {
   nullable    = false
 }
 
+variable "await_service" {
+  description = "true: an instance is ready once a task of the service is healthy on it. false: once it has registered."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "volume_size" {
   description = "Size of the root volume in GiB, encrypted gp3. The ECS-optimized AMI needs 30."
   type        = number

@@ -107,8 +107,8 @@ func TestTheStackIsMadeWithEveryOption(t *testing.T) {
 	for _, mode := range []string{"host", "bridge", "awsvpc"} {
 		out := n.create(t, cfn, "all-"+mode, map[string]string{
 			"NetworkMode": mode, "InstanceType": "m7g.large", "Instances": "2", "Tasks": "2", "MaxInstances": "4",
-			"ManagedScaling": "true",
-			"Certificate":    certificate, "VolumeSize": "100", "VolumeKey": "alias/ebs", "VolumeDevice": "/dev/sda1",
+			"ManagedScaling": "true", "AwaitService": "false",
+			"Certificate": certificate, "VolumeSize": "100", "VolumeKey": "alias/ebs", "VolumeDevice": "/dev/sda1",
 			"HealthPath": "/healthz", "Memory": "1024", "MemoryLimit": "2048", "Cpu": "512",
 			"TaskRole":        "arn:aws:iam::123456789012:role/app",
 			"EnvironmentFile": "arn:aws:s3:::bucket/app.env", "Secret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-0",

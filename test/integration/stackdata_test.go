@@ -26,7 +26,7 @@ func stackUserData(t *testing.T, musterURL, sum string) string {
 				Properties struct {
 					LaunchTemplateData struct {
 						UserData struct {
-							Sub []yaml.Node `yaml:"Fn::Base64"` // arguments of !Sub: the text and the value of ${Fetch}
+							Sub []yaml.Node `yaml:"Fn::Base64"` // arguments of !Sub: the text, and the values of ${Fetch} and others
 						} `yaml:"UserData"`
 					} `yaml:"LaunchTemplateData"`
 				} `yaml:"Properties"`
@@ -47,7 +47,7 @@ func stackUserData(t *testing.T, musterURL, sum string) string {
 	if musterURL != "" {
 		fetches = strings.NewReplacer("${MusterUrl}", musterURL, "${MusterSha256}", sum).Replace(fetch.Fetch[1])
 	}
-	script := strings.NewReplacer("${Fetch}", fetches, "${Cluster}", "prod", "${AWS::StackName}", "web", "${Ports}", stack.Parameters["ReplicationPorts"].Default).
+	script := strings.NewReplacer("${Fetch}", fetches, "${Await}", "--await-service web-app", "${Cluster}", "prod", "${AWS::StackName}", "web", "${Ports}", stack.Parameters["ReplicationPorts"].Default).
 		Replace(sub[0].Value)
 	if strings.Contains(script, "${") || len(script) > 16<<10 {
 		t.Fatalf("%d bytes, or something is not put in:\n%s", len(script), script)

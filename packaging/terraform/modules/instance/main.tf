@@ -59,7 +59,7 @@ locals {
     {
       Sid       = "ServiceNames"
       Effect    = "Allow"
-      Action    = ["ecs:DescribeTasks"]
+      Action    = ["ecs:DescribeTasks", "ecs:DescribeServices"]
       Resource  = "*"
       Condition = { ArnEquals = { "ecs:cluster" = var.cluster_arn } }
     },
@@ -95,7 +95,8 @@ locals {
     "echo '${var.muster_sha256}  /usr/local/bin/muster' | sha256sum -c --quiet",
     "chmod +x /usr/local/bin/muster",
   ])
-  hook = "--lifecycle-hook ${var.launch_hook} --on-failure abandon"
+  hook  = "--lifecycle-hook ${var.launch_hook} --on-failure abandon"
+  await = "--await-service ${var.await_service}"
 
   user_data = <<-SCRIPT
     #!/bin/sh
@@ -105,7 +106,7 @@ locals {
     set -eu
     ${var.muster_url == "baked" ? ":" : local.fetch}
     MUSTER_EVENT_BUS=default muster bootstrap --cluster ${var.cluster_name} --ports '${var.replication_ports}' --ports-policy warn \
-      --ecs ECS_WARM_POOLS_CHECK=true ${var.launch_hook == "" ? "" : local.hook}
+      --ecs ECS_WARM_POOLS_CHECK=true ${var.launch_hook == "" ? "" : local.hook} ${var.await_service == "" ? "" : local.await}
     trap - EXIT
   SCRIPT
 }

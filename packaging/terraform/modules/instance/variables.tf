@@ -49,6 +49,18 @@ variable "muster_sha256" {
   }
 }
 
+variable "await_service" {
+  description = "Name of an ECS service. An instance is ready once a task of it is healthy on the instance. Empty: once the instance has registered."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{0,255}$", var.await_service))
+    error_message = "await_service is the name of a service, not its ARN."
+  }
+}
+
 variable "replication_ports" {
   description = "Profiles and ports that muster evaluates, as for muster ports --ports. Empty: none."
   type        = string

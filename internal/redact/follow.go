@@ -42,7 +42,10 @@ func follows() []follow {
 			"an element of XML", `<db:password>«correct horse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
 			wordName, element,
 		},
-		{"a string of PHP", `["password"]=> string(12) «"correcthorse"»`, closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, quoted},
+		{
+			"a string of PHP", `["password"]=> string(12) «"correcthorse"»`,
+			closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, quoted,
+		},
 		{
 			"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
 			closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, quoted,
@@ -103,28 +106,35 @@ func (t *tables) named(line, lower string, found []span) []span {
 		if n.to == len(line) || n.from > 0 && line[n.from-1] == ':' && line[n.to] == ':' {
 			continue // no value follows, or it is part of an ARN
 		}
-		for i, f := range t.follows {
-			if n.strength < f.from || !t.between[i].first[line[n.to]] {
-				continue
-			}
-			m := t.between[i].pattern.FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
-			if m == nil || n.to+m[1] == len(line) {
-				continue
-			}
-			at := n.to + m[1]
-			v := readAt(line, at, n)
-			if v.references || line[v.from:v.to] == Mask {
-				break
-			}
-			first := line[v.from:v.to]
-			v = whole(line, n, at, v)
-			if secret := line[v.from:v.to]; f.matches(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
-				found = append(found, span{v.from, v.to, "named-secret"})
-				break
-			}
+		if v, is := t.valueOf(line, n); is {
+			found = append(found, span{v.from, v.to, "named-secret"})
 		}
 	}
 	return found
+}
+
+// valueOf finds the secret that follows a name.
+func (t *tables) valueOf(line string, n name) (v value, is bool) {
+	for i, f := range t.follows {
+		if n.strength < f.from || !t.between[i].first[line[n.to]] {
+			continue
+		}
+		m := t.between[i].pattern.FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
+		if m == nil || n.to+m[1] == len(line) {
+			continue
+		}
+		at := n.to + m[1]
+		v := readAt(line, at, n)
+		first := line[v.from:v.to]
+		if v.references || first == Mask {
+			return value{}, false
+		}
+		v = whole(line, n, at, v)
+		if secret := line[v.from:v.to]; f.matches(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
+			return v, true
+		}
+	}
+	return value{}, false
 }
 
 // readAt reads the value that starts at the given offset of a line.
@@ -153,28 +163,42 @@ func (f follow) matches(line string, n name, v value, secret string, at int) boo
 
 // whole extends an unquoted value that may contain spaces to its full length.
 func whole(line string, n name, at int, v value) value {
-	before := line[:n.from]
-	end := -1
-	switch {
-	case v.quoted || strings.HasPrefix(line[at:], Mask):
+	if v.quoted || strings.HasPrefix(line[at:], Mask) {
 		return v
-	case line[at-1] == '>' && openingTag.Get().MatchString(before[max(0, len(before)-48):]): // <password>a b</password>
-		end = strings.IndexAny(line[at:], `<&\`)
-	case line[at-1] == '=' && at == n.to+1 && isVariable.Get().MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
-		if m := quoteBefore.Get().FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
-			end, _ = closing(line[at:], 0, m[1])
+	}
+	end := -1
+	switch line[at-1] {
+	case '>':
+		if openingTag.Get().MatchString(line[max(0, n.from-48):n.from]) { // <password>a b</password>
+			end = strings.IndexAny(line[at:], `<&\`)
 		}
-	case line[at-1] == '=' && at == n.to+1 && line[at] == '(': // creds=(joe 'x')
-		if end = strings.IndexByte(line[at:], ')'); end > 1 {
+	case '=':
+		isArray := at == n.to+1 && line[at] == '(' && !isVariable.Get().MatchString(line[n.from:n.to]) // creds=(joe 'x')
+		if end = assignedEnd(line, n, at); isArray && end > 1 {
 			return value{from: at + 1, to: at + end}
 		}
-	case line[at-1] == '=' && isConnection(before): // Server=db;Password=a b;
-		end = strings.IndexAny(line[at:]+";", `;"`)
 	}
 	if end > v.to-at {
 		return value{from: at, to: at + end}
 	}
 	return wholeRest(line, n, at, v)
+}
+
+// assignedEnd returns the length of the value after an equals sign if it may contain spaces, or -1.
+func assignedEnd(line string, n name, at int) int {
+	before := line[:n.from]
+	switch isNext := at == n.to+1; {
+	case isNext && isVariable.Get().MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
+		if m := quoteBefore.Get().FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
+			end, _ := closing(line[at:], 0, m[1])
+			return end
+		}
+	case isNext && line[at] == '(': // creds=(joe 'x')
+		return strings.IndexByte(line[at:], ')')
+	case isConnection(before): // Server=db;Password=a b;
+		return strings.IndexAny(line[at:]+";", `;"`)
+	}
+	return -1
 }
 
 // isConnection reports whether the text before a name is the start of a connection string, such as Server=db;
@@ -255,7 +279,9 @@ func afterColon(line string, n name, v value, secret string) bool {
 		return false
 	case n.plural && !v.quoted:
 		return isRandom(secret)
-	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
+	case n.strength >= codeName:
+		return true
+	case n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
 		return true
 	case n.strength == weakName:
 		return isLong(secret)

@@ -107,17 +107,10 @@ func (o *outcome) failure(err error) *Error {
 		return &Error{Kind: TurnedOff, Err: errors.New(turnedOff + "=true")}
 	case ownlimit.Of(o.err) != "":
 		return &Error{Kind: Unknown, Err: fmt.Errorf("%s: %w", ownlimit.Of(o.err), innermost(o.err))}
-	case o.status >= 300 && o.status < 400:
-		return &Error{Kind: Garbled, Err: fmt.Errorf("a redirect (HTTP status %d), which is not followed", o.status)}
-	case o.token && o.status == http.StatusForbidden:
-		return &Error{Kind: Disabled, Err: o.problem()}
-	case o.token && o.status == http.StatusNotFound, o.status >= 500:
-		// A service without tokens is not IMDSv2, or has not started yet.
-		return &Error{Kind: Broken, Err: o.problem()}
-	case o.status == http.StatusNotFound:
-		return &Error{Kind: NotFound, Err: o.problem()}
 	case o.status >= 400:
-		return &Error{Kind: Refused, Err: o.problem()}
+		return &Error{Kind: o.refusal(), Err: fmt.Errorf("HTTP status %d", o.status)}
+	case o.status >= 300:
+		return &Error{Kind: Garbled, Err: fmt.Errorf("a redirect (HTTP status %d), which is not followed", o.status)}
 	case o.err != nil && isTimeout(o.err), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Kind: Silent, Err: errors.New("no answer in time")}
 	case o.err != nil:
@@ -127,8 +120,17 @@ func (o *outcome) failure(err error) *Error {
 	}
 }
 
-func (o *outcome) problem() error {
-	return fmt.Errorf("HTTP status %d", o.status)
+// refusal classifies a response with an error status.
+func (o *outcome) refusal() Kind {
+	switch {
+	case o.token && o.status == http.StatusForbidden:
+		return Disabled
+	case o.token && o.status == http.StatusNotFound, o.status >= 500:
+		return Broken // a service without tokens is not IMDSv2, or has not started yet
+	case o.status == http.StatusNotFound:
+		return NotFound
+	}
+	return Refused
 }
 
 // innermost returns the network error: dial tcp ...: connection refused.

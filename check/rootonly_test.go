@@ -12,6 +12,21 @@ import (
 	"muster/internal/config"
 )
 
+// tree writes files below a new root.
+func tree(t *testing.T, files map[string]string) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	for path, text := range files {
+		if err := os.MkdirAll(filepath.Dir(root+path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root+path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
 func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 	type change struct {
 		path string
@@ -41,18 +56,10 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 			[]string{"sudo chmod go-w " + unit + " " + unit + ".d/override.conf"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			for path, text := range map[string]string{
+			root := tree(t, map[string]string{
 				"/etc/ecs/ecs.config": "ECS_CLUSTER=prod\n", "/etc/muster/muster.env": "", "/var/log/ecs/ecs-agent.log": "", "/srv/deploy/muster": "",
 				unit: "[Service]\nExecStart=/srv/deploy/muster agent\n", unit + ".d/override.conf": "",
-			} {
-				if err := os.MkdirAll(filepath.Dir(root+path), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(root+path, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			})
 			for _, ch := range c.changes {
 				if err := os.Chmod(root+ch.path, ch.mode); err != nil {
 					t.Fatal(err)

@@ -26,75 +26,81 @@ const (
 	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
 )
 
-func follows() []follow {
-	quoted := func(_ string, _ name, v value, _ string) bool { return v.quoted }
-	pair := func(line string, n name, v value, _ string) bool {
-		isKey := strings.HasPrefix(strings.TrimLeft(line[v.to:], "\"'` \\"), ":")
-		return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'", line[n.from-1]) >= 0
-	}
-	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
-	word := func(_ string, n name, _ value, secret string) bool {
-		return looksSecret(secret) || isRandom(secret) && (n.strength == passName ||
-			n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.Get().MatchString(secret))
-	}
-	return []follow{
-		{
-			"an element of XML", `<db:password>«correct horse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
-			wordName, element,
-		},
-		{
-			"a string of PHP", `["password"]=> string(12) «"correcthorse"»`,
-			closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, quoted,
-		},
-		{
-			"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
-			closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, quoted,
-		},
-		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
-		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, notPadding},
-		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
-		{
-			"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*(?:\[\]\w+\{)?`,
-			weakName, assigned,
-		},
-		{
-			"a key and a colon", `10:00 app: client_secret: «correcthorse»`,
-			closers + blank + `*` + colon + blank + `*(?:[|>][+-]?)?` + blank + `*`, weakName, afterColon,
-		},
-		{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
-		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
-		{"a flag in a list without quotes", `[app, --password, «correcthorse», --port, 80]`, `,\s*`, wordName, listed},
-		{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, pair},
-		{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, quoted},
-		{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
-		{"a line of name and value", `requirepass «correcthorse»`, `\s+`, wordName, wholeLine},
-		{"netrc", `machine h.example login joe password «correcthorse»`, `\s+`, passName, loginBefore},
-		{"a value in quotes", `the password «'correcthorse'» was refused`, blank + `+`, passName, quoted},
-		{"a random value in quotes", `the token «"x9Kq2mZ7w"» was refused`, blank + `+`, wordName, long},
-		{"a sentence", `the password for joe is now «correcthorse»`,
-			`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|` +
-				`changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
-		{
-			"an order", `password set to «correcthorse»`,
-			`\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said,
-		},
-		{
-			"a new value", `set DB_PASSWORD to «x9Kq2»`, `\s+(?:to|as|from|with(?: the)? value|has(?: the)? value)\s*[:=]?\s*`, wordName,
-			given,
-		},
-		{
-			"a prompt", `Password for root: «correcthorse»`,
-			`\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\b\s+\w+){0,2}\s*` +
-				`(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`,
-			wordName, said,
-		},
-		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, long},
-		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
-		{"a cell of a table", `| password | «x9Kq2» |`, `\s*\|\s*`, wordName, word},
-		{"a property in brackets", `property [keystorePass] to [«correcthorse»]`, `\]\s*(?:to|with|is|=)\s*\[`, passName, nil},
-		{"a tuple of Erlang", `{db_password, <<«"correcthorse"»>>}`, `\s*,\s*(?:<<)?`, wordName, tuple},
-		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, word},
-	}
+var follows = []follow{
+	{
+		"an element of XML", `<db:password>«correct horse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
+		wordName, element,
+	},
+	{
+		"a string of PHP", `["password"]=> string(12) «"correcthorse"»`,
+		closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, inQuotes,
+	},
+	{
+		"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
+		closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, inQuotes,
+	},
+	{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
+	{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, notPadding},
+	{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, inQuotes},
+	{
+		"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*(?:\[\]\w+\{)?`,
+		weakName, assigned,
+	},
+	{
+		"a key and a colon", `10:00 app: client_secret: «correcthorse»`,
+		closers + blank + `*` + colon + blank + `*(?:[|>][+-]?)?` + blank + `*`, weakName, afterColon,
+	},
+	{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
+	{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
+	{"a flag in a list without quotes", `[app, --password, «correcthorse», --port, 80]`, `,\s*`, wordName, listed},
+	{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, inPair},
+	{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, inQuotes},
+	{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
+	{"a line of name and value", `requirepass «correcthorse»`, `\s+`, wordName, wholeLine},
+	{"netrc", `machine h.example login joe password «correcthorse»`, `\s+`, passName, loginBefore},
+	{"a value in quotes", `the password «'correcthorse'» was refused`, blank + `+`, passName, inQuotes},
+	{"a random value in quotes", `the token «"x9Kq2mZ7w"» was refused`, blank + `+`, wordName, isSecretLike},
+	{"a sentence", `the password for joe is now «correcthorse»`,
+		`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|` +
+			`changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
+	{
+		"an order", `password set to «correcthorse»`,
+		`\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said,
+	},
+	{
+		"a new value", `set DB_PASSWORD to «x9Kq2»`, `\s+(?:to|as|from|with(?: the)? value|has(?: the)? value)\s*[:=]?\s*`, wordName,
+		given,
+	},
+	{
+		"a prompt", `Password for root: «correcthorse»`,
+		`\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\b\s+\w+){0,2}\s*` +
+			`(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`,
+		wordName, said,
+	},
+	{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, isSecretLike},
+	{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, isSecretWord},
+	{"a cell of a table", `| password | «x9Kq2» |`, `\s*\|\s*`, wordName, isSecretWord},
+	{"a property in brackets", `property [keystorePass] to [«correcthorse»]`, `\]\s*(?:to|with|is|=)\s*\[`, passName, nil},
+	{"a tuple of Erlang", `{db_password, <<«"correcthorse"»>>}`, `\s*,\s*(?:<<)?`, wordName, tuple},
+	{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, isSecretWord},
+}
+
+// inQuotes accepts a value in quotes.
+func inQuotes(_ string, _ name, v value, _ string) bool { return v.quoted }
+
+// inPair accepts the second of two strings, unless it is a key.
+func inPair(line string, n name, v value, _ string) bool {
+	isKey := strings.HasPrefix(strings.TrimLeft(line[v.to:], "\"'` \\"), ":")
+	return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'", line[n.from-1]) >= 0
+}
+
+// isSecretLike accepts a value that looks like a secret.
+func isSecretLike(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
+
+// isSecretWord also accepts a shorter value, if the name is that of a secret beyond doubt.
+func isSecretWord(_ string, n name, _ value, secret string) bool {
+	return looksSecret(secret) || isRandom(secret) && (n.strength == passName ||
+		n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.Get().MatchString(secret))
 }
 
 // maxBetween limits the text between a name and its value.

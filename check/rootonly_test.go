@@ -27,6 +27,20 @@ func tree(t *testing.T, files map[string]string) (root string) {
 	return root
 }
 
+// bootstrapFinding runs the check bootstrap on the files below root.
+func bootstrapFinding(t *testing.T, root string) check.Finding {
+	t.Helper()
+	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"bootstrap"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check.Run(t.Context(), checks)[0].Findings[0]
+}
+
 func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 	type change struct {
 		path string
@@ -65,15 +79,7 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"bootstrap"}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := check.Run(t.Context(), checks)[0].Findings[0]
+			f := bootstrapFinding(t, root)
 			if c.evidence == nil {
 				if f.Status != check.Skip {
 					t.Errorf("%+v", f)

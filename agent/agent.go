@@ -111,7 +111,12 @@ type Agent struct {
 // loopState is the state that only the main loop uses.
 type loopState struct {
 	started      time.Time
-	ready        bool // systemd has accepted READY=1
+	ready        bool      // systemd has accepted READY=1
+	minute       time.Time // the current one
+	due          time.Time // when the next cycle begins
+	first        bool      // that cycle is the first
+	written      time.Time // when the state file was written
+	news         bool      // the state has changed since then
 	cycled       time.Time
 	registration registration.Snapshot
 	departure    leaving.Notice
@@ -169,54 +174,65 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 func (a *Agent) mainLoop(ctx context.Context) (again bool) {
 	next := time.NewTimer(0)
 	defer next.Stop()
-	var due, written time.Time
-	minute := time.Now().Truncate(time.Minute)
-	first, news := true, false
+	l := &a.loop
+	l.minute, l.first = time.Now().Truncate(time.Minute), true
 	for {
 		now := time.Now()
-		if is := now.Truncate(time.Minute); !is.Equal(minute) {
-			// If an earlier run has already published this minute when it stopped, the counts since then go into the
-			// next minute.
-			if a.stats().Last.Before(minute) {
-				a.publish(minute)
-			}
-			minute = is
+		a.endMinute(now)
+		if !now.Before(l.due) {
+			a.beginCycle(ctx, now)
 		}
-		if !now.Before(due) {
-			due = now.Add(a.Settings.WatchPeriod)
-			if first {
-				due = now.Add(min(a.Settings.WatchPeriod, settling))
-			}
-			a.cycle(ctx, first)
-			if ask := a.Registration.Due(); ask.After(now) && ask.Before(due) {
-				due = ask
-			}
-			first, news = false, true
-		}
-		if news && time.Since(written) >= leastBetween {
+		if l.news && time.Since(l.written) >= leastBetween {
 			a.writeState()
-			written, news = time.Now(), false
+			l.written, l.news = time.Now(), false
 		}
 		a.alive()
-		if !a.loop.ready && ctx.Err() == nil {
-			a.loop.ready = a.notify(stateReady)
+		if !l.ready && ctx.Err() == nil {
+			l.ready = a.notify(stateReady)
 		}
-		next.Reset(a.pause(time.Now(), due, news || !a.loop.ready))
+		next.Reset(a.pause(time.Now(), l.due, l.news || !l.ready))
 		select {
 		case <-ctx.Done():
 			return false
 		case <-a.Again:
 			return ctx.Err() == nil
 		case <-a.Waits.News():
-			news = true
+			l.news = true
 		case <-a.Hangup:
 			a.reload()
-			due = time.Time{}
+			l.due = time.Time{}
 		case <-a.shared.changed:
-			news = true
+			l.news = true
 		case <-next.C:
 		}
 	}
+}
+
+// endMinute publishes the minute that has ended, if any.
+func (a *Agent) endMinute(now time.Time) {
+	is := now.Truncate(time.Minute)
+	if is.Equal(a.loop.minute) {
+		return
+	}
+	// If an earlier run has already published this minute when it stopped, the counts since then go into the next minute.
+	if a.stats().Last.Before(a.loop.minute) {
+		a.publish(a.loop.minute)
+	}
+	a.loop.minute = is
+}
+
+// beginCycle runs a cycle and sets the time of the next one.
+func (a *Agent) beginCycle(ctx context.Context, now time.Time) {
+	l := &a.loop
+	l.due = now.Add(a.Settings.WatchPeriod)
+	if l.first {
+		l.due = now.Add(min(a.Settings.WatchPeriod, settling))
+	}
+	a.cycle(ctx, l.first)
+	if ask := a.Registration.Due(); ask.After(now) && ask.Before(l.due) {
+		l.due = ask
+	}
+	l.first, l.news = false, true
 }
 
 const (

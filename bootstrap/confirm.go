@@ -44,17 +44,25 @@ func (r *run) confirm(ctx context.Context, meta ecsagent.Metadata, report *bootr
 		if last != nil && !last.passes || !again {
 			return last
 		}
-		pause := time.NewTimer(r.pace.confirm[n] + rand.N(max(1, r.pace.confirm[n]/2)))
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+		if !sleep(ctx, r.pace.confirm[n]+rand.N(max(1, r.pace.confirm[n]/2))) {
 			if last == nil {
 				r.unconfirmed(report, err)
 				return nil
 			}
 			return last
-		case <-pause.C:
 		}
+	}
+}
+
+// sleep waits for d. It returns false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -63,12 +71,7 @@ func (r *run) settle(ctx context.Context) {
 	if r.pace.settle == 0 {
 		return
 	}
-	wait := time.NewTimer(r.pace.settle + rand.N(r.pace.settle/2))
-	defer wait.Stop()
-	select {
-	case <-ctx.Done():
-	case <-wait.C:
-	}
+	sleep(ctx, r.pace.settle+rand.N(r.pace.settle/2))
 }
 
 // longestThrottled is the longest pause before a throttled call is retried while ECS has not confirmed the

@@ -12,6 +12,35 @@ import (
 	"muster/internal/config"
 )
 
+// tree writes files below a new root.
+func tree(t *testing.T, files map[string]string) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	for path, text := range files {
+		if err := os.MkdirAll(filepath.Dir(root+path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root+path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// bootstrapFinding runs the check bootstrap on the files below root.
+func bootstrapFinding(t *testing.T, root string) check.Finding {
+	t.Helper()
+	cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"bootstrap"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check.Run(t.Context(), checks)[0].Findings[0]
+}
+
 func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 	type change struct {
 		path string
@@ -41,32 +70,16 @@ func TestFilesThatRootObeysMustBeRootsAlone(t *testing.T) {
 			[]string{"sudo chmod go-w " + unit + " " + unit + ".d/override.conf"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			for path, text := range map[string]string{
+			root := tree(t, map[string]string{
 				"/etc/ecs/ecs.config": "ECS_CLUSTER=prod\n", "/etc/muster/muster.env": "", "/var/log/ecs/ecs-agent.log": "", "/srv/deploy/muster": "",
 				unit: "[Service]\nExecStart=/srv/deploy/muster agent\n", unit + ".d/override.conf": "",
-			} {
-				if err := os.MkdirAll(filepath.Dir(root+path), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(root+path, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+			})
 			for _, ch := range c.changes {
 				if err := os.Chmod(root+ch.path, ch.mode); err != nil {
 					t.Fatal(err)
 				}
 			}
-			cfg, err := config.Load(config.Set{Flags: map[string]string{"MUSTER_ROOT": root}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			checks, err := check.Select(catalog.Checks(catalog.World{Config: cfg}), []string{"bootstrap"}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := check.Run(t.Context(), checks)[0].Findings[0]
+			f := bootstrapFinding(t, root)
 			if c.evidence == nil {
 				if f.Status != check.Skip {
 					t.Errorf("%+v", f)

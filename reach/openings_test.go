@@ -26,10 +26,8 @@ func TestOpeningsOpenEverythingThatRulesCanAndNothingElse(t *testing.T) {
 		d := roll(seed)
 		w, eps, needs := d.world(), d.endpoints(5), d.needs()
 		oneRegion := seed%2 == 0 // otherwise a group is in several regions, which is impossible in reality
-		for i := range eps {
-			if oneRegion {
-				eps[i].Region, eps[i].Account = "r1", "1"
-			}
+		if oneRegion {
+			inOneRegion(eps)
 		}
 		m := mustMatrix(t, w, eps, eps, needs...)
 		openings := Openings(nil, m)
@@ -39,18 +37,7 @@ func TestOpeningsOpenEverythingThatRulesCanAndNothingElse(t *testing.T) {
 		}
 		open := openAtGroups(with(w, openings), eps, needs)
 		for i, o := range openings {
-			var asked Ports
-			for _, n := range needs {
-				if n.Protocol == o.Protocol {
-					asked = asked.Union(n.Ports.set())
-				}
-			}
-			if !asked.Covers(o.Ports) {
-				t.Fatalf("seed %d: %s opens %s, required are %s", seed, o.Group, o.Ports, asked)
-			}
-			if o.Pairs == 0 || len(o.From) == 0 || len(o.To) == 0 || len(o.Needs) == 0 {
-				t.Fatalf("seed %d: an opening for nothing: %+v", seed, o)
-			}
+			assertNeeded(t, seed, o, needs)
 			if i > 0 && openings[i-1].Ports.Count() > o.Ports.Count() {
 				t.Fatalf("seed %d: the least does not stand first", seed)
 			}
@@ -72,6 +59,33 @@ func without(openings []Opening, i, r int) []Opening {
 	out := slices.Clone(openings)
 	out[i].Ports = slices.Delete(slices.Clone(out[i].Ports), r, r+1)
 	return out
+}
+
+func inOneRegion(eps []Endpoint) {
+	for i := range eps {
+		eps[i].Region, eps[i].Account = "r1", "1"
+	}
+}
+
+// assertNeeded checks that an opening has pairs that need all of its ports.
+func assertNeeded(t *testing.T, seed uint64, o Opening, needs []Need) {
+	t.Helper()
+	if asked := askedFor(o.Protocol, needs); !asked.Covers(o.Ports) {
+		t.Fatalf("seed %d: %s opens %s, required are %s", seed, o.Group, o.Ports, asked)
+	}
+	if o.Pairs == 0 || len(o.From) == 0 || len(o.To) == 0 || len(o.Needs) == 0 {
+		t.Fatalf("seed %d: an opening for nothing: %+v", seed, o)
+	}
+}
+
+// askedFor returns the ports that the needs of a protocol require.
+func askedFor(p Protocol, needs []Need) (asked Ports) {
+	for _, n := range needs {
+		if n.Protocol == p {
+			asked = asked.Union(n.Ports.set())
+		}
+	}
+	return asked
 }
 
 func closedAtGroups(w World, eps []Endpoint, needs []Need) string {

@@ -2,6 +2,7 @@ package agentstate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"muster/internal/base/fix"
@@ -36,71 +37,118 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs returns the IDs of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-ecs-silent", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{
+		NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd,
+		"muster-registration", "muster-ecs-silent", "muster-impaired",
+		"muster-docker", "muster-docker-proxy", "muster-docker-events",
+		"muster-unhealthy", "muster-crash-loop", "muster-orphan",
+		"muster-publishing", "muster-spool", "muster-dropped",
+	}
 }
 
 // Problems returns the problems that the state shows. The state must not be stale.
 func (s State) Problems(now time.Time) []Problem {
 	var all []Problem
-	add := func(bad, warning bool, id string, to fix.Fix, why, format string, args ...any) {
-		if bad {
-			all = append(all, Problem{ID: id, Warning: warning, Text: fmt.Sprintf(format, args...), Fix: to})
-		}
-		if bad && why != "" {
-			all[len(all)-1].Why = []string{why}
-		}
-	}
-	about := func(c Container) { all[len(all)-1].About = c.ID }
 	for _, w := range s.Waiting {
-		add(true, false, w.ID, w.fix(), w.Why, "muster-agent has waited %s for %s", age(now, w.Since), w.What)
+		all = append(all, problem(w.ID, w.fix(), w.Why, "muster-agent has waited %s for %s", age(now, w.Since), w.What))
 	}
+	return slices.Concat(all, s.registrationProblems(now), s.Docker.problems(now), s.containerProblems(), s.publishingProblems(now))
+}
+
+func problem(id string, to fix.Fix, why, format string, args ...any) Problem {
+	p := Problem{ID: id, Text: fmt.Sprintf(format, args...), Fix: to}
+	if why != "" {
+		p.Why = []string{why}
+	}
+	return p
+}
+
+func (s State) registrationProblems(now time.Time) (all []Problem) {
 	r := s.Registration
-	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
-	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now))
-	add(r.silent(now) && s.Leaving == "", false, "muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
-		"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
-		r.Silent, "the ECS agent %s", noAnswer(now, r.Answered))
-	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
-		"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
-		r.HealthDetail, "ECS reports this instance as impaired")
-	d := s.Docker
-	switch {
-	case d.Reachable || d.Limit == "":
-	case d.Limit == dockerapi.ErrProxy.Error():
-		add(true, false, "muster-docker-proxy", fix.Do("Find out why the proxy does not work, then restart it and muster-agent:",
-			"systemctl status muster-docker.socket muster-docker.service", "sudo systemctl restart muster-docker.socket muster-agent.service"),
-			d.Why, "muster-agent sees no containers")
-	case d.Limit == dockerapi.ErrDenied.Error():
-		add(true, false, "muster-docker-proxy", fix.Do("Let muster-agent ask through the proxy: its unit must set MUSTER_DOCKER_PROXY, as the unit of this version does. Compare, correct and restart it:",
-			"systemctl cat muster-agent.service", "sudo systemctl restart muster-agent.service"),
-			d.Why, "muster-agent sees no containers")
-	default:
-		add(true, false, "muster-docker", ownlimit.Fix(d.Limit), d.Limit, "whether Docker answers is unknown")
+	if r.State != "registered" && r.State != "unknown" && s.Leaving == "" {
+		all = append(all, problem("muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now)))
 	}
-	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker %s", noAnswer(now, d.Since))
-	if d.Events != nil {
-		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
-			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), plural.Count(d.Events.Failures, "attempt"))
+	if r.silent(now) && s.Leaving == "" {
+		all = append(all, problem("muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
+			"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
+			r.Silent, "the ECS agent %s", noAnswer(now, r.Answered)))
+	}
+	if r.Health == "IMPAIRED" && r.Trouble == "" {
+		all = append(all, problem("muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
+			"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+
+				" --container-instances "+r.ARN),
+			r.HealthDetail, "ECS reports this instance as impaired"))
+	}
+	return all
+}
+
+func (d Docker) problems(now time.Time) (all []Problem) {
+	const logs = "sudo journalctl -u docker -n 50 --no-pager"
+	switch {
+	case d.Reachable && d.Events == nil:
+	case d.Reachable:
+		all = append(all, problem("muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:",
+			logs, "sudo timeout 10 docker events"),
+			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), plural.Count(d.Events.Failures, "attempt")))
+	case d.Limit == "":
+		all = append(all, problem("muster-docker", fix.Do("Find out why Docker does not answer:", logs),
+			d.Why, "Docker %s", noAnswer(now, d.Since)))
+	case d.Limit == dockerapi.ErrProxy.Error():
+		all = append(all, problem("muster-docker-proxy", fix.Do("Find out why the proxy does not work, then restart it and muster-agent:",
+			"systemctl status muster-docker.socket muster-docker.service",
+			"sudo systemctl restart muster-docker.socket muster-agent.service"),
+			d.Why, "muster-agent sees no containers"))
+	case d.Limit == dockerapi.ErrDenied.Error():
+		all = append(all, problem("muster-docker-proxy", fix.Do("Let muster-agent ask through the proxy: its unit must set "+
+			"MUSTER_DOCKER_PROXY, as the unit of this version does. Compare, correct and restart it:",
+			"systemctl cat muster-agent.service", "sudo systemctl restart muster-agent.service"),
+			d.Why, "muster-agent sees no containers"))
+	default:
+		all = append(all, problem("muster-docker", ownlimit.Fix(d.Limit), d.Limit, "whether Docker answers is unknown"))
+	}
+	return all
+}
+
+func (s State) containerProblems() (all []Problem) {
+	add := func(c Container, id string, to fix.Fix, what string) {
+		p := problem(id, to, c.Why, "%s %s", c.Name, what)
+		p.About = c.ID
+		all = append(all, p)
 	}
 	for _, c := range s.Unhealthy {
-		add(true, false, "muster-unhealthy", fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health}}' "+c.ID), c.Why, "%s is unhealthy", c.Name)
-		about(c)
+		add(c, "muster-unhealthy", fix.Do("Read the output of the health check:",
+			"sudo docker inspect --format '{{json .State.Health}}' "+c.ID), "is unhealthy")
 	}
 	for _, c := range s.CrashLoops {
-		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "sudo docker logs --tail 20 "+c.ID), c.Why, "%s is in a crash loop", c.Name)
-		about(c)
+		add(c, "muster-crash-loop", fix.Do("Read the log of the container that exited last:",
+			"sudo docker logs --tail 20 "+c.ID), "is in a crash loop")
 	}
 	for _, c := range s.Orphans {
-		add(true, false, "muster-orphan", fix.Do("Compare what the ECS agent and Docker say of its task:", "curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
-			c.Why, "%s is an orphan: the ECS agent and Docker disagree whether it runs", c.Name)
-		about(c)
+		add(c, "muster-orphan", fix.Do("Compare what the ECS agent and Docker say of its task:",
+			"curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
+			"is an orphan: the ECS agent and Docker disagree whether it runs")
 	}
+	return all
+}
+
+// publishingProblems are warnings: the instance works without its metrics.
+func (s State) publishingProblems(now time.Time) (all []Problem) {
 	p := s.Publishing
-	since, silent := p.silent(now)
-	add(silent, true, "muster-publishing", s.publishingFix(), p.reason(), "CloudWatch has accepted no metrics for %s", age(now, since))
-	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "they are sent, the oldest first, once CloudWatch accepts them",
-		"%s of metrics are queued on disk (%.1f MB)", plural.Count(p.Waiting, "minute"), float64(p.Bytes)/1e6)
-	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "", "%s dropped since muster-agent started", plural.Count(p.Dropped, "data point"))
+	if since, silent := p.silent(now); silent {
+		all = append(all, problem("muster-publishing", s.publishingFix(), p.reason(),
+			"CloudWatch has accepted no metrics for %s", age(now, since)))
+	}
+	if p.Waiting > waitingLong {
+		all = append(all, problem("muster-spool", fix.Fix{}, "they are sent, the oldest first, once CloudWatch accepts them",
+			"%s of metrics are queued on disk (%.1f MB)", plural.Count(p.Waiting, "minute"), float64(p.Bytes)/1e6))
+	}
+	if p.Dropped > 0 {
+		all = append(all, problem("muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"),
+			"", "%s dropped since muster-agent started", plural.Count(p.Dropped, "data point")))
+	}
+	for i := range all {
+		all[i].Warning = true
+	}
 	return all
 }
 

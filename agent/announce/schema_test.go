@@ -62,35 +62,45 @@ func (s *schema) check(path string, v any) (wrong []string) {
 	}
 	switch v := v.(type) {
 	case string:
-		n := utf8.RuneCountInString(v)
-		if s.MinLength != nil && n < *s.MinLength || s.MaxLength != nil && n > *s.MaxLength {
-			bad("%d characters", n)
-		}
-		if _, err := time.Parse(time.RFC3339Nano, v); s.Format == "date-time" && err != nil {
-			bad("%v", err)
-		}
-		if s.Type != "" && s.Type != "string" {
-			bad("a string")
-		}
+		s.checkString(v, bad)
 	case float64:
 		if s.Minimum != nil && v < *s.Minimum || s.Type != "" && s.Type != "integer" {
 			bad("the number %v", v)
 		}
 	case map[string]any:
-		for _, name := range s.Required {
-			if _, ok := v[name]; !ok {
-				bad("%s is missing", name)
-			}
-		}
-		for name, member := range v {
-			if of := s.Properties[name]; of != nil {
-				wrong = append(wrong, of.check(path+"."+name, member)...)
-			} else if s.AdditionalProperties != nil && !*s.AdditionalProperties {
-				bad("%s is unknown", name)
-			}
-		}
+		wrong = append(wrong, s.checkMembers(path, v, bad)...)
 	default:
 		bad("%T", v)
+	}
+	return wrong
+}
+
+func (s *schema) checkString(v string, bad func(format string, args ...any)) {
+	n := utf8.RuneCountInString(v)
+	if s.MinLength != nil && n < *s.MinLength || s.MaxLength != nil && n > *s.MaxLength {
+		bad("%d characters", n)
+	}
+	if _, err := time.Parse(time.RFC3339Nano, v); s.Format == "date-time" && err != nil {
+		bad("%v", err)
+	}
+	if s.Type != "" && s.Type != "string" {
+		bad("a string")
+	}
+}
+
+// checkMembers checks an object, and returns the violations of its members.
+func (s *schema) checkMembers(path string, v map[string]any, bad func(format string, args ...any)) (wrong []string) {
+	for _, name := range s.Required {
+		if _, ok := v[name]; !ok {
+			bad("%s is missing", name)
+		}
+	}
+	for name, member := range v {
+		if of := s.Properties[name]; of != nil {
+			wrong = append(wrong, of.check(path+"."+name, member)...)
+		} else if s.AdditionalProperties != nil && !*s.AdditionalProperties {
+			bad("%s is unknown", name)
+		}
 	}
 	return wrong
 }

@@ -138,16 +138,7 @@ func play(t *testing.T, seed uint64, lose bool) {
 	e.listsTruth()
 	e.passes(stopLasts) // a container that is being stopped may be unhealthy that long
 	e.listsTruth()
-	if len(e.m.containers) != len(e.really) {
-		t.Errorf("seed %d: knows %d containers of %d", seed, len(e.m.containers), len(e.really))
-	}
-	for id, want := range e.really {
-		got := e.m.containers[id]
-		if got == nil || got.running != want.running || want.running && got.health != Health(want.health) ||
-			got.sick.IsZero() == (want.health == "unhealthy") && want.running && want.health != "starting" {
-			t.Errorf("seed %d: %s is %+v, in truth %+v", seed, id, got, want)
-		}
-	}
+	e.assertTruth(t, seed)
 	if want := fmt.Sprintf(" crashes=%d exits=%d", e.crash, e.exits); !lose {
 		var all Counters
 		for _, c := range e.m.totals().Series {
@@ -159,6 +150,21 @@ func play(t *testing.T, seed uint64, lose bool) {
 	}
 	if len(e.m.items) > 0 || len(e.m.known) > remembered || len(e.m.tasks) > len(e.really) {
 		t.Errorf("seed %d: left %d items, %d known, %d tasks", seed, len(e.m.items), len(e.m.known), len(e.m.tasks))
+	}
+}
+
+// assertTruth compares the known containers with the real ones.
+func (e *engine) assertTruth(t *testing.T, seed uint64) {
+	t.Helper()
+	if len(e.m.containers) != len(e.really) {
+		t.Errorf("seed %d: knows %d containers of %d", seed, len(e.m.containers), len(e.really))
+	}
+	for id, want := range e.really {
+		got := e.m.containers[id]
+		if got == nil || got.running != want.running || want.running && got.health != Health(want.health) ||
+			got.sick.IsZero() == (want.health == "unhealthy") && want.running && want.health != "starting" {
+			t.Errorf("seed %d: %s is %+v, in truth %+v", seed, id, got, want)
+		}
 	}
 }
 

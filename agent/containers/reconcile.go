@@ -50,24 +50,11 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 			return
 		}
 	}
-	lived := s.State != "created" // a container that has lived and does not run has exited
 	c.Name, c.paused = cmp.Or(s.Name, c.Name), s.State == "paused"
-	switch {
-	case s.Running() && fresh:
-		c.running, c.starts = true, 1
-		if m.based {
-			c.begun = now
-		}
-	case s.Running() && !c.running:
-		m.start(now, c)
-	case !s.Running() && (c.running || fresh && m.based && lived):
-		m.stopped(now, c)
-		c.events++ // makes a pending inspection outdated
-		m.exited(now, c, exit{found: true, outage: m.outageOf(gone)})
-	case !lived && fresh && m.based:
-		m.create(now, c)
-	case !lived && c.created:
-		m.want(c) // ECS starts some containers late
+	if fresh {
+		m.appeared(now, c, s, gone)
+	} else {
+		m.moved(now, c, s, gone)
 	}
 	if !c.running {
 		return
@@ -78,6 +65,44 @@ func (m *machine) compare(now time.Time, s dockerapi.Summary, gone bool) {
 	if c.started.IsZero() || m.gap {
 		m.want(c)
 	}
+}
+
+// neverStarted is the state of a container that has not lived. One that has lived and does not run has exited.
+const neverStarted = "created"
+
+// appeared sets the state of a container that only the list shows.
+func (m *machine) appeared(now time.Time, c *container, s dockerapi.Summary, gone bool) {
+	switch {
+	case s.Running():
+		c.running, c.starts = true, 1
+		if m.based {
+			c.begun = now
+		}
+	case !m.based: // whatever ended before the first list is not counted
+	case s.State == neverStarted:
+		m.create(now, c)
+	default:
+		m.missedExit(now, c, gone)
+	}
+}
+
+// moved applies a change of a known container that no event has shown.
+func (m *machine) moved(now time.Time, c *container, s dockerapi.Summary, gone bool) {
+	switch {
+	case s.Running() && !c.running:
+		m.start(now, c)
+	case !s.Running() && c.running:
+		m.missedExit(now, c, gone)
+	case s.State == neverStarted && c.created:
+		m.want(c) // ECS starts some containers late
+	}
+}
+
+// missedExit counts an exit that a list has shown.
+func (m *machine) missedExit(now time.Time, c *container, gone bool) {
+	m.stopped(now, c)
+	c.events++ // makes a pending inspection outdated
+	m.exited(now, c, exit{found: true, outage: m.outageOf(gone)})
 }
 
 // inspected applies the result of an inspection. found is nil if it failed. Events since the request are newer than the

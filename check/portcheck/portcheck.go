@@ -78,16 +78,8 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 			p.selector.Self = i.Identity.InstanceID
 		}
 	}
-	switch _, err := cluster.Parse(p.selector.Cluster); {
-	case p.selector.Cluster != "" && err != nil:
-		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
-	case p.selector.Cluster == "" && q.OnlyCluster:
-		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no cluster: pass --cluster"))
-	case p.selector.Cluster == "" && q.Peers.Group == "" && len(q.Peers.Addresses) == 0:
-		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
-	}
-	if q.Region != "" && !cluster.IsRegion(q.Region) {
-		return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", q.Region))
+	if err := q.validate(p.selector.Cluster); err != nil {
+		return nil, err
 	}
 	if p.api, err = h.AWS(ctx, cmp.Or(q.Region, i.Identity.Region)); err != nil {
 		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
@@ -96,6 +88,22 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
 	}
 	return p, nil
+}
+
+// validate returns an error if the request does not name a target, or the cluster or the region is invalid.
+func (q Request) validate(name string) error {
+	_, err := cluster.Parse(name)
+	switch {
+	case name != "" && err != nil:
+		return exitcode.Wrap(exitcode.BadConfiguration, err)
+	case name == "" && q.OnlyCluster:
+		return exitcode.Wrap(exitcode.Usage, errors.New("no cluster: pass --cluster"))
+	case name == "" && q.Peers.Group == "" && len(q.Peers.Addresses) == 0:
+		return exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
+	case q.Region != "" && !cluster.IsRegion(q.Region):
+		return exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", q.Region))
+	}
+	return nil
 }
 
 // open skips the metadata service if the request names the peers and the region, and bootstrap has left no record here.

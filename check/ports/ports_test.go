@@ -54,6 +54,15 @@ func needs(t *testing.T, ports string) []reach.Need {
 	return all
 }
 
+// allFail returns the same result for each target.
+func allFail(targets []probe.Target, with probe.Result) []probe.Result {
+	out := make([]probe.Result, len(targets))
+	for i, to := range targets {
+		out[i], out[i].Target = with, to
+	}
+	return out
+}
+
 func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 	var probed []probe.Target
 	report, err := Ports(t.Context(), Options{
@@ -67,11 +76,7 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 		},
 		Dial: func(_ context.Context, from netip.Addr, targets []probe.Target) []probe.Result {
 			probed = targets
-			out := make([]probe.Result, len(targets))
-			for i, to := range targets {
-				out[i] = probe.Result{Target: to, Contact: reach.TimedOut, Err: "i/o timeout"}
-			}
-			return out
+			return allFail(targets, probe.Result{Contact: reach.TimedOut, Err: "i/o timeout"})
 		},
 	}, "cluster prod", "eu-west-1", needs(t, "tcp/7000"))
 	if err != nil {
@@ -98,11 +103,7 @@ func TestAnInstanceIsJudgedLookedAtAndDialledFrom(t *testing.T) {
 func TestADialThatCouldNotBeMadeIsANoteAndNoProbe(t *testing.T) {
 	report, err := Ports(t.Context(), Options{Discover: finds(found(0), nil),
 		Dial: func(_ context.Context, _ netip.Addr, targets []probe.Target) []probe.Result {
-			out := make([]probe.Result, len(targets))
-			for i, to := range targets {
-				out[i] = probe.Result{Target: to, Err: "cannot assign requested address"}
-			}
-			return out
+			return allFail(targets, probe.Result{Err: "cannot assign requested address"})
 		}}, "", "", needs(t, "tcp/7000-7009"))
 	if err != nil {
 		t.Fatal(err)

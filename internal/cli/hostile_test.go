@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"muster/agent/agentstate"
+	"muster/internal/sandbox"
 	"muster/internal/sandbox/dockerd"
 )
 
@@ -36,13 +37,9 @@ func TestHostileNamesReachAWSWithinItsLimits(t *testing.T) {
 		return is.Docker.Unhealthy == len(names)+1 && len(is.Services) == len(names)+2 // the state lists at most this many
 	})
 	r.ends()
-	services, containers, seen := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	assertOnce(t, r.Metrics())
+	services, containers := map[string]bool{}, map[string]bool{}
 	for _, d := range r.Metrics() {
-		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // fmt prints maps in sorted order
-		if seen[key] {
-			t.Errorf("%s comes twice", key)
-		}
-		seen[key] = true
 		switch {
 		case d.Name != "UnhealthyContainers" || d.Value != 1:
 		case d.Dimensions["ContainerName"] != "":
@@ -61,5 +58,18 @@ func TestHostileNamesReachAWSWithinItsLimits(t *testing.T) {
 		if !strings.HasPrefix(line, "muster: ") || strings.HasPrefix(line, "muster: event forged") || strings.Contains(line, "left out") {
 			t.Errorf("the journal has a line %q", line)
 		}
+	}
+}
+
+// assertOnce checks that no data point comes twice.
+func assertOnce(t *testing.T, all []sandbox.Datum) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, d := range all {
+		key := fmt.Sprint(d.Name, d.Dimensions, d.Timestamp.Unix()) // fmt prints maps in sorted order
+		if seen[key] {
+			t.Errorf("%s comes twice", key)
+		}
+		seen[key] = true
 	}
 }

@@ -293,11 +293,25 @@ var heedSignals = sync.OnceFunc(func() {
 	}
 })
 
+// assertIgnoresHangup checks that a process ignores SIGHUP.
+func assertIgnoresHangup(t *testing.T, pid int) {
+	t.Helper()
+	const hangup = 1 << (syscall.SIGHUP - 1) // bit in the masks of proc_pid_status(5)
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, mask, _ := strings.Cut(string(status), "SigIgn:\t")
+	mask, _, _ = strings.Cut(mask, "\n")
+	if ignored, err := strconv.ParseUint(mask, 16, 64); err != nil || ignored&hangup == 0 {
+		t.Errorf("SIGHUP is not ignored any more: SigIgn is %s", mask)
+	}
+}
+
 // The end of an SSH session sends SIGHUP to its processes. muster must treat that as an interruption, report it, and
 // not exit silently. Under nohup(1) the command continues.
 func TestAHangupInterruptsUnlessItIsIgnored(t *testing.T) {
 	heedSignals()
-	const hangup = 1 << (syscall.SIGHUP - 1) // bit in the masks of proc_pid_status(5)
 	for name, test := range map[string]struct {
 		args    []string
 		nohup   bool
@@ -336,15 +350,7 @@ func TestAHangupInterruptsUnlessItIsIgnored(t *testing.T) {
 			}
 			ends := syscall.SIGHUP
 			if test.nohup {
-				status, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/status")
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, mask, _ := strings.Cut(string(status), "SigIgn:\t")
-				mask, _, _ = strings.Cut(mask, "\n")
-				if ignored, err := strconv.ParseUint(mask, 16, 64); err != nil || ignored&hangup == 0 {
-					t.Errorf("SIGHUP is not ignored any more: SigIgn is %s", mask)
-				}
+				assertIgnoresHangup(t, cmd.Process.Pid)
 				ends = syscall.SIGINT
 			}
 			if err := cmd.Process.Signal(ends); err != nil {

@@ -80,6 +80,12 @@ func refused(t *testing.T, f fleet.Fleet, err error, action string, kind awsapi.
 	if len(f.Unread) != 1 || f.Unread[0].Action != action {
 		t.Errorf("unread %v, want %s alone", f.Unread, action)
 	}
+	assertUnknown(t, f, action)
+}
+
+// assertUnknown checks that a pair is UNKNOWN because of the action, and every other pair OPEN.
+func assertUnknown(t *testing.T, f fleet.Fleet, action string) {
+	t.Helper()
 	m, err := reach.NewJudge(f.World).Matrix(f.Endpoints, f.Endpoints, []reach.Need{allOpen()})
 	if err != nil {
 		t.Fatal(err)

@@ -28,19 +28,20 @@ func (f *Filter) opens(end string) bool {
 	return f.inside == inField
 }
 
-// setting finds the password of a user in a line of a list of users. It returns nil after
-// the end of the list.
-func (f *Filter) setting(line string) []span {
-	pattern := adminSetting
-	if f.inside == inModule {
-		pattern = moduleUser
+// inAdmins is a step in a list of settings, each a user and a password.
+func (f *Filter) inAdmins(line string) ([]span, bool) {
+	m := adminSetting.Get().FindStringSubmatchIndex(line)
+	if m == nil {
+		return nil, false
 	}
-	m := pattern.Get().FindStringSubmatchIndex(line)
-	if m == nil && (f.inside == inSettings || f.hidden > maxString) {
-		return nil
+	return append([]span{}, firstGroup(line, m)...), true
+}
+
+// inLoginModule is a step in the options of a login module, which end with a semicolon.
+func (f *Filter) inLoginModule(line string) ([]span, bool) {
+	m := moduleUser.Get().FindStringSubmatchIndex(line)
+	if m == nil && f.hidden > maxString {
+		return nil, false
 	}
-	if strings.HasSuffix(strings.TrimSpace(line), ";") && f.inside == inModule {
-		f.inside = nothing
-	}
-	return append([]span{}, firstGroup(line, m)...)
+	return append([]span{}, firstGroup(line, m)...), !strings.HasSuffix(strings.TrimSpace(line), ";")
 }

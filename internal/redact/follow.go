@@ -26,72 +26,81 @@ const (
 	colon   = `(?::|%(?:25)*3[aA]|\\+u003[aA]|&#58;)`
 )
 
-func follows() []follow {
-	quoted := func(_ string, _ name, v value, _ string) bool { return v.quoted }
-	pair := func(line string, n name, v value, _ string) bool {
-		isKey := strings.HasPrefix(strings.TrimLeft(line[v.to:], "\"'` \\"), ":")
-		return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'", line[n.from-1]) >= 0
-	}
-	long := func(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
-	word := func(_ string, n name, _ value, secret string) bool {
-		return looksSecret(secret) || isRandom(secret) && (n.strength == passName ||
-			n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.Get().MatchString(secret))
-	}
-	return []follow{
-		{
-			"an element of XML", `<db:password>«correct horse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
-			wordName, element,
-		},
-		{"a string of PHP", `["password"]=> string(12) «"correcthorse"»`, closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, quoted},
-		{
-			"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
-			closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, quoted,
-		},
-		{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
-		{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, notPadding},
-		{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, quoted},
-		{
-			"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*(?:\[\]\w+\{)?`,
-			weakName, assigned,
-		},
-		{
-			"a key and a colon", `10:00 app: client_secret: «correcthorse»`,
-			closers + blank + `*` + colon + blank + `*(?:[|>][+-]?)?` + blank + `*`, weakName, afterColon,
-		},
-		{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
-		{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
-		{"a flag in a list without quotes", `[app, --password, «correcthorse», --port, 80]`, `,\s*`, wordName, listed},
-		{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, pair},
-		{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, quoted},
-		{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
-		{"a line of name and value", `requirepass «correcthorse»`, `\s+`, wordName, wholeLine},
-		{"netrc", `machine h.example login joe password «correcthorse»`, `\s+`, passName, loginBefore},
-		{"a value in quotes", `the password «'correcthorse'» was refused`, blank + `+`, passName, quoted},
-		{"a random value in quotes", `the token «"x9Kq2mZ7w"» was refused`, blank + `+`, wordName, long},
-		{"a sentence", `the password for joe is now «correcthorse»`,
-			`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|` +
-				`changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
-		{
-			"an order", `password set to «correcthorse»`,
-			`\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said,
-		},
-		{
-			"a new value", `set DB_PASSWORD to «x9Kq2»`, `\s+(?:to|as|from|with(?: the)? value|has(?: the)? value)\s*[:=]?\s*`, wordName,
-			given,
-		},
-		{
-			"a prompt", `Password for root: «correcthorse»`,
-			`\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\b\s+\w+){0,2}\s*` +
-				`(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`,
-			wordName, said,
-		},
-		{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, long},
-		{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, word},
-		{"a cell of a table", `| password | «x9Kq2» |`, `\s*\|\s*`, wordName, word},
-		{"a property in brackets", `property [keystorePass] to [«correcthorse»]`, `\]\s*(?:to|with|is|=)\s*\[`, passName, nil},
-		{"a tuple of Erlang", `{db_password, <<«"correcthorse"»>>}`, `\s*,\s*(?:<<)?`, wordName, tuple},
-		{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, word},
-	}
+var follows = []follow{
+	{
+		"an element of XML", `<db:password>«correct horse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
+		wordName, element,
+	},
+	{
+		"a string of PHP", `["password"]=> string(12) «"correcthorse"»`,
+		closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, inQuotes,
+	},
+	{
+		"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
+		closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, inQuotes,
+	},
+	{"an assignment", `exec db-password=«correcthorse»`, closers + blank + `*` + equals + blank + `*`, weakName, assigned},
+	{"an assignment with a type", `password: string = «'correcthorse'»`, `\s*:\s*[A-Za-z][\w.<>|? ]{0,30}=\s*`, wordName, notPadding},
+	{"an assignment with a type, in Go", `var dbPassword string = «"correcthorse"»`, `\s+\*?[A-Za-z][\w.]*\s*=\s*`, wordName, inQuotes},
+	{
+		"a key in quotes and a colon", `{"clientSecret" : «"correcthorse"»}`, quotes + blank + `*` + colon + blank + `*(?:\[\]\w+\{)?`,
+		weakName, assigned,
+	},
+	{
+		"a key and a colon", `10:00 app: client_secret: «correcthorse»`,
+		closers + blank + `*` + colon + blank + `*(?:[|>][+-]?)?` + blank + `*`, weakName, afterColon,
+	},
+	{"a flag", `exec tool --db-password «correcthorse»`, blank + `+`, weakName, flagged},
+	{"a flag in an argument vector", `["--password",«"correcthorse"»]`, quotes + `\s*,?\s*`, weakName, flagged},
+	{"a flag in a list without quotes", `[app, --password, «correcthorse», --port, 80]`, `,\s*`, wordName, listed},
+	{"two strings side by side", `("db.password", «"correcthorse"»)`, quotes + `\s*,\s*`, wordName, inPair},
+	{"a call", `ds.setPassword(«"correcthorse"»)`, `\(\s*`, wordName, inQuotes},
+	{"a line that sets it", `ENV DB_PASSWORD «correcthorse»`, `\s+`, wordName, setBefore},
+	{"a line of name and value", `requirepass «correcthorse»`, `\s+`, wordName, wholeLine},
+	{"netrc", `machine h.example login joe password «correcthorse»`, `\s+`, passName, loginBefore},
+	{"a value in quotes", `the password «'correcthorse'» was refused`, blank + `+`, passName, inQuotes},
+	{"a random value in quotes", `the token «"x9Kq2mZ7w"» was refused`, blank + `+`, wordName, isSecretLike},
+	{"a sentence", `the password for joe is now «correcthorse»`,
+		`(?:\s+(?:for|of|to|on|at)(?:\s+["'\w.@%-]+){1,4})?\s+(?:is|was|are|equals|has been|will be)(?:\s+(?:now|set to|` +
+			`changed to|reset to|set as))?\s*[:=]?\s*`, wordName, said},
+	{
+		"an order", `password set to «correcthorse»`,
+		`\s+(?:set|changed|reset|rotated|updated|overridden|equal)\s+(?:to|as|with)\s*[:=]?\s*`, wordName, said,
+	},
+	{
+		"a new value", `set DB_PASSWORD to «x9Kq2»`, `\s+(?:to|as|from|with(?: the)? value|has(?: the)? value)\s*[:=]?\s*`, wordName,
+		given,
+	},
+	{
+		"a prompt", `Password for root: «correcthorse»`,
+		`\s+(?:\w+\s+){0,3}(?:for|of|to)\s+(?:the\s+)?[\w@'"%-]+(?:\.[\w@'"%-]+)*(?:\b\s+\w+){0,2}\s*` +
+			`(?:\([^)]{0,80}\))?\s*(?:is\s*)?[:=]\s*`,
+		wordName, said,
+	},
+	{"a sentence with a colon", `temporary token issued: «x9Kq2mZ7w»`, `\s+(?:[^:=,;".]|\.\S){1,60}[:=]\s+`, wordName, isSecretLike},
+	{"a random value", `client-secret «x9Kq2mZ7w» refused`, blank + `+(?:value\s+)?`, wordName, isSecretWord},
+	{"a cell of a table", `| password | «x9Kq2» |`, `\s*\|\s*`, wordName, isSecretWord},
+	{"a property in brackets", `property [keystorePass] to [«correcthorse»]`, `\]\s*(?:to|with|is|=)\s*\[`, passName, nil},
+	{"a tuple of Erlang", `{db_password, <<«"correcthorse"»>>}`, `\s*,\s*(?:<<)?`, wordName, tuple},
+	{"a value in brackets", `invalid token (x) [«x9Kq2mZ7w»]`, `\s*(?:\(\w*\)\s*)?[\[(](?:(?:was|is|now):?\s+)?`, wordName, isSecretWord},
+}
+
+// inQuotes accepts a value in quotes.
+func inQuotes(_ string, _ name, v value, _ string) bool { return v.quoted }
+
+// inPair accepts the second of two strings, unless it is a key.
+func inPair(line string, n name, v value, _ string) bool {
+	isKey := strings.HasPrefix(strings.TrimLeft(line[v.to:], "\"'` \\"), ":")
+	return v.quoted && !isKey && n.from > 0 && strings.IndexByte("\"'", line[n.from-1]) >= 0
+}
+
+// isSecretLike accepts a value that looks like a secret.
+func isSecretLike(_ string, _ name, _ value, secret string) bool { return looksSecret(secret) }
+
+// isSecretWord also accepts a shorter value, if the name is that of a secret beyond doubt.
+func isSecretWord(_ string, n name, _ value, secret string) bool {
+	return looksSecret(secret) || isRandom(secret) && (n.strength == passName ||
+		n.strength >= codeName && strings.ContainsAny(secret, "0123456789") && !sourceLine.Get().MatchString(secret))
 }
 
 // maxBetween limits the text between a name and its value.
@@ -103,28 +112,35 @@ func (t *tables) named(line, lower string, found []span) []span {
 		if n.to == len(line) || n.from > 0 && line[n.from-1] == ':' && line[n.to] == ':' {
 			continue // no value follows, or it is part of an ARN
 		}
-		for i, f := range t.follows {
-			if n.strength < f.from || !t.between[i].first[line[n.to]] {
-				continue
-			}
-			m := t.between[i].pattern.FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
-			if m == nil || n.to+m[1] == len(line) {
-				continue
-			}
-			at := n.to + m[1]
-			v := readAt(line, at, n)
-			if v.references || line[v.from:v.to] == Mask {
-				break
-			}
-			first := line[v.from:v.to]
-			v = whole(line, n, at, v)
-			if secret := line[v.from:v.to]; f.matches(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
-				found = append(found, span{v.from, v.to, "named-secret"})
-				break
-			}
+		if v, is := t.valueOf(line, n); is {
+			found = append(found, span{v.from, v.to, "named-secret"})
 		}
 	}
 	return found
+}
+
+// valueOf finds the secret that follows a name.
+func (t *tables) valueOf(line string, n name) (v value, is bool) {
+	for i, f := range t.follows {
+		if n.strength < f.from || !t.between[i].first[line[n.to]] {
+			continue
+		}
+		m := t.between[i].pattern.FindStringIndex(line[n.to:min(len(line), n.to+maxBetween)])
+		if m == nil || n.to+m[1] == len(line) {
+			continue
+		}
+		at := n.to + m[1]
+		v := readAt(line, at, n)
+		first := line[v.from:v.to]
+		if v.references || first == Mask {
+			return value{}, false
+		}
+		v = whole(line, n, at, v)
+		if secret := line[v.from:v.to]; f.matches(line, n, v, secret, at) && isValue(secret) && !describes(line, n, first) {
+			return v, true
+		}
+	}
+	return value{}, false
 }
 
 // readAt reads the value that starts at the given offset of a line.
@@ -153,28 +169,42 @@ func (f follow) matches(line string, n name, v value, secret string, at int) boo
 
 // whole extends an unquoted value that may contain spaces to its full length.
 func whole(line string, n name, at int, v value) value {
-	before := line[:n.from]
-	end := -1
-	switch {
-	case v.quoted || strings.HasPrefix(line[at:], Mask):
+	if v.quoted || strings.HasPrefix(line[at:], Mask) {
 		return v
-	case line[at-1] == '>' && openingTag.Get().MatchString(before[max(0, len(before)-48):]): // <password>a b</password>
-		end = strings.IndexAny(line[at:], `<&\`)
-	case line[at-1] == '=' && at == n.to+1 && isVariable.Get().MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
-		if m := quoteBefore.Get().FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
-			end, _ = closing(line[at:], 0, m[1])
+	}
+	end := -1
+	switch line[at-1] {
+	case '>':
+		if openingTag.Get().MatchString(line[max(0, n.from-48):n.from]) { // <password>a b</password>
+			end = strings.IndexAny(line[at:], `<&\`)
 		}
-	case line[at-1] == '=' && at == n.to+1 && line[at] == '(': // creds=(joe 'x')
-		if end = strings.IndexByte(line[at:], ')'); end > 1 {
+	case '=':
+		isArray := at == n.to+1 && line[at] == '(' && !isVariable.Get().MatchString(line[n.from:n.to]) // creds=(joe 'x')
+		if end = assignedEnd(line, n, at); isArray && end > 1 {
 			return value{from: at + 1, to: at + end}
 		}
-	case line[at-1] == '=' && isConnection(before): // Server=db;Password=a b;
-		end = strings.IndexAny(line[at:]+";", `;"`)
 	}
 	if end > v.to-at {
 		return value{from: at, to: at + end}
 	}
 	return wholeRest(line, n, at, v)
+}
+
+// assignedEnd returns the length of the value after an equals sign if it may contain spaces, or -1.
+func assignedEnd(line string, n name, at int) int {
+	before := line[:n.from]
+	switch isNext := at == n.to+1; {
+	case isNext && isVariable.Get().MatchString(line[n.from:n.to]): // "DB_PASSWORD=a b"
+		if m := quoteBefore.Get().FindStringSubmatch(before[max(0, len(before)-16):]); m != nil {
+			end, _ := closing(line[at:], 0, m[1])
+			return end
+		}
+	case isNext && line[at] == '(': // creds=(joe 'x')
+		return strings.IndexByte(line[at:], ')')
+	case isConnection(before): // Server=db;Password=a b;
+		return strings.IndexAny(line[at:]+";", `;"`)
+	}
+	return -1
 }
 
 // isConnection reports whether the text before a name is the start of a connection string, such as Server=db;
@@ -255,7 +285,9 @@ func afterColon(line string, n name, v value, secret string) bool {
 		return false
 	case n.plural && !v.quoted:
 		return isRandom(secret)
-	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
+	case n.strength >= codeName:
+		return true
+	case n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
 		return true
 	case n.strength == weakName:
 		return isLong(secret)

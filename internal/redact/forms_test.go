@@ -29,7 +29,7 @@ func assertExample(t *testing.T, example string) {
 }
 
 func TestEachFormMasksItsExample(t *testing.T) {
-	for _, f := range follows() {
+	for _, f := range follows {
 		assertExample(t, f.example)
 	}
 	for _, f := range forms {

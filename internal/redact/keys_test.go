@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,9 +15,14 @@ type noted struct {
 }
 
 func notations() []noted {
-	rnd := make([]byte, 600)
-	_, _ = rand.NewChaCha8([32]byte{7}).Read(rnd)
-	hx := hex.EncodeToString(rnd)
+	random := make([]byte, 600)
+	_, _ = rand.NewChaCha8([32]byte{7}).Read(random)
+	b := base64.StdEncoding.EncodeToString(random)
+	return slices.Concat(hexNotations(hex.EncodeToString(random)), pemNotations(b), webKeyNotations(b), base64Notations(random))
+}
+
+// hexNotations are keys in hexadecimal digits.
+func hexNotations(hx string) []noted {
 	var colon []string
 	for i := 0; i+30 <= 240; i += 30 {
 		var c []string
@@ -25,15 +31,6 @@ func notations() []noted {
 		}
 		colon = append(colon, "    "+strings.Join(c, ":")+":")
 	}
-	text := "#!/bin/sh\nexport DB_PASSWORD=xK4mZp9wTq2LQ7\nmuster bootstrap --cluster prod\necho done with the script of the user data ok\n"
-	b64 := base64.StdEncoding.EncodeToString([]byte(text))
-	var mime []string
-	for i := 0; i < len(b64); i += 76 {
-		mime = append(mime, b64[i:min(len(b64), i+76)])
-	}
-	short := base64.StdEncoding.EncodeToString([]byte("DB_PASSWORD=xK4mZp9w\n"))
-	gz := "H4sIAAAAAAAA/" + base64.StdEncoding.EncodeToString(rnd[:60])
-	b := base64.StdEncoding.EncodeToString(rnd)
 	return []noted{
 		{
 			"openssl -text",
@@ -52,10 +49,17 @@ func notations() []noted {
 		},
 		{"SSLKEYLOG", "CLIENT_RANDOM " + hx[:64] + " " + hx[64:160], []string{hx[64:160]}},
 		{"SSLKEYLOG 1.3", "CLIENT_TRAFFIC_SECRET_0 " + hx[:64] + " " + hx[64:160], []string{hx[64:160]}},
-		{"MIME base64", "Content-Transfer-Encoding: base64\n\n" + strings.Join(mime, "\n"), append([]string{}, mime...)},
-		{"cloud-config b64", "write_files:\n- encoding: b64\n  path: /etc/x.env\n  content: " + short, []string{short}},
-		{"cloud-config gz+b64", "- encoding: gz+b64\n  content: " + gz, []string{gz[20:60]}},
-		{"cloud-config !!binary", "  content: !!binary |\n    " + short + "\n    " + b[:60], []string{short, b[8:50]}},
+		{"ed25519 hex", "private_key_hex: " + hx[:64], []string{hx[:64]}},
+		{"hex key, named", "ENCRYPTION_KEY=" + hx[:64], []string{hx[:64]}},
+		{"hex psk", "psk " + hx[:64], []string{hx[:64]}},
+		{"PSK file", "TLSPSKIdentity=host1\nPSK=" + hx[:64], []string{hx[:64]}},
+		{"age", "AGE-SECRET-KEY-1" + strings.ToUpper(hx[:58]), []string{strings.ToUpper(hx[:40])}},
+	}
+}
+
+// pemNotations are keys in PEM, in the files and messages of other programs.
+func pemNotations(b string) []noted {
+	return []noted{
 		{
 			"AWS KeyMaterial",
 			`{"KeyName":"k","KeyMaterial":"-----BEGIN RSA PRIVATE KEY-----\n` + b[:64] + `\n` + b[64:128] + `\n-----END RSA PRIVATE KEY-----"}`,
@@ -66,29 +70,12 @@ func notations() []noted {
 			"\"Env\": [\n  \"TLS_KEY=-----BEGIN PRIVATE KEY-----\\n" + b[:64] + "\\n" + b[64:128] + "\\n-----END PRIVATE KEY-----\\n\"\n]",
 			[]string{b[:30], b[70:120]},
 		},
-		{"wg genkey", "+ wg genkey\n" + b[:43] + "=", []string{b[:43]}},
-		{"ed25519 hex", "private_key_hex: " + hx[:64], []string{hx[:64]}},
-		{"hex key, named", "ENCRYPTION_KEY=" + hx[:64], []string{hx[:64]}},
-		{"hex psk", "psk " + hx[:64], []string{hx[:64]}},
-		{"PSK file", "TLSPSKIdentity=host1\nPSK=" + hx[:64], []string{hx[:64]}},
 		{
 			"kubernetes tls.key",
 			"data:\n  tls.crt: LS0tLS1CRUdJTiBDRVJU\n  tls.key: " + base64.StdEncoding.EncodeToString(
 				[]byte("-----BEGIN PRIVATE KEY-----\n"+b[:64]),
 			),
 			[]string{base64.StdEncoding.EncodeToString([]byte("-----BEGIN PRIVATE KEY-----\n" + b[:64]))[10:60]},
-		},
-		{"age", "AGE-SECRET-KEY-1" + strings.ToUpper(hx[:58]), []string{strings.ToUpper(hx[:40])}},
-		{"jwk oct", `{"kty":"oct","k":"` + b[:43] + `"}`, []string{b[:30]}},
-		{
-			"jwk reversed",
-			`{"d":"` + strings.NewReplacer("/", "_", "+", "-").Replace(b[:43]) + `","crv":"P-256","kty":"EC"}`,
-			[]string{strings.NewReplacer("/", "_", "+", "-").Replace(b[:30])},
-		},
-		{
-			"jwk pretty",
-			"{\n  \"kty\": \"EC\",\n  \"d\": \"" + strings.NewReplacer("/", "_", "+", "-").Replace(b[:43]) + "\"\n}",
-			[]string{strings.NewReplacer("/", "_", "+", "-").Replace(b[:30])},
 		},
 		{
 			"pem in set -x quoted",
@@ -112,9 +99,47 @@ func notations() []noted {
 		},
 		{
 			"cert and key bundle in yaml list",
-			"- |\n  -----BEGIN CERTIFICATE-----\n  " + b[:64] + "\n  -----END CERTIFICATE-----\n  -----BEGIN PRIVATE KEY-----\n  " + b[64:128] + "\n  -----END PRIVATE KEY-----",
+			"- |\n  -----BEGIN CERTIFICATE-----\n  " + b[:64] + "\n  -----END CERTIFICATE-----\n" +
+				"  -----BEGIN PRIVATE KEY-----\n  " + b[64:128] + "\n  -----END PRIVATE KEY-----",
 			[]string{b[70:120]},
 		},
+	}
+}
+
+// webKeyNotations are JSON web keys and keys of WireGuard.
+func webKeyNotations(b string) []noted {
+	return []noted{
+		{"wg genkey", "+ wg genkey\n" + b[:43] + "=", []string{b[:43]}},
+		{"jwk oct", `{"kty":"oct","k":"` + b[:43] + `"}`, []string{b[:30]}},
+		{
+			"jwk reversed",
+			`{"d":"` + strings.NewReplacer("/", "_", "+", "-").Replace(b[:43]) + `","crv":"P-256","kty":"EC"}`,
+			[]string{strings.NewReplacer("/", "_", "+", "-").Replace(b[:30])},
+		},
+		{
+			"jwk pretty",
+			"{\n  \"kty\": \"EC\",\n  \"d\": \"" + strings.NewReplacer("/", "_", "+", "-").Replace(b[:43]) + "\"\n}",
+			[]string{strings.NewReplacer("/", "_", "+", "-").Replace(b[:30])},
+		},
+	}
+}
+
+// base64Notations are texts with secrets, in base64.
+func base64Notations(random []byte) []noted {
+	text := "#!/bin/sh\nexport DB_PASSWORD=xK4mZp9wTq2LQ7\nmuster bootstrap --cluster prod\necho done with the script of the user data ok\n"
+	b64 := base64.StdEncoding.EncodeToString([]byte(text))
+	var mime []string
+	for i := 0; i < len(b64); i += 76 {
+		mime = append(mime, b64[i:min(len(b64), i+76)])
+	}
+	short := base64.StdEncoding.EncodeToString([]byte("DB_PASSWORD=xK4mZp9w\n"))
+	gz := "H4sIAAAAAAAA/" + base64.StdEncoding.EncodeToString(random[:60])
+	b := base64.StdEncoding.EncodeToString(random)
+	return []noted{
+		{"MIME base64", "Content-Transfer-Encoding: base64\n\n" + strings.Join(mime, "\n"), append([]string{}, mime...)},
+		{"cloud-config b64", "write_files:\n- encoding: b64\n  path: /etc/x.env\n  content: " + short, []string{short}},
+		{"cloud-config gz+b64", "- encoding: gz+b64\n  content: " + gz, []string{gz[20:60]}},
+		{"cloud-config !!binary", "  content: !!binary |\n    " + short + "\n    " + b[:60], []string{short, b[8:50]}},
 		{
 			"docker config auth multi",
 			"{\n\t\"auths\": {\n\t\t\"https://index.docker.io/v1/\": {\n\t\t\t\"auth\": \"" + base64.StdEncoding.EncodeToString(

@@ -47,7 +47,8 @@ const (
 	printed = `(?:echo|printf)\s+(?:-\w+\s+)*(?:\S*%s\S*\s+)?\$?((?:'[^']*'|"[^"]*"|[^\s"']\S*)(?:\s+(?:'[^']*'|"[^"]*"|[^\s"'+]\S*))?)`
 	// readsSecret matches the arguments of a command that reads a secret from standard input.
 	readsSecret = `(?:-stdin\b|\bchpasswd\b|\bsudo\s+(?:-\w+\s+)*-S\b|--with-token\b|--passphrase-fd\b|\bcryptsetup\s|\bkinit\s+[^-\s]|` +
-		`\bsmbpasswd\s|\bread\s+[^|]*(?:pass|pwd|secret|token)|\btee\s+(?:-a\s+)?\S*(?:pass|pw|secret|token|cred)|\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
+		`\bsmbpasswd\s|\bread\s+[^|]*(?:pass|pwd|secret|token)|\btee\s+(?:-a\s+)?\S*(?:pass|pw|secret|token|cred)|` +
+		`\brealm\s+join\b|\bvault\s+login\b|\bsecrets?\s+(?:create|set|put)\b)`
 )
 
 // maxString is the maximum number of lines of a multi-line string.
@@ -61,12 +62,10 @@ var (
 	pemEnd   = lazyregexp.New(`(?i)-----END[A-Z0-9 ]*-----|---- END SSH2[A-Z ]*----`)
 	// privateNumber matches the private part of a key as printed by openssl -text.
 	privateNumber = lazyregexp.New(`(?:^|\s)(?:privateExponent|prime[12]|exponent[12]|coefficient|priv|Private-Key):$`)
-	numberLine    = lazyregexp.New(`(?:^|\s)(?:[0-9a-f]{2}:){2,}(?:[0-9a-f]{2})?\s*$`)
 	putty         = lazyregexp.New(`(?i)\bPrivate-Lines:\s*([0-9]{1,3})\b`)
 	blockScalar   = lazyregexp.New(`^([\s#]*)[\s-]*["']?([\w.-]+)["']?\s*:\s*[|>][+-]?[0-9]?[+-]?\s*$`)
 	// longString matches the first line of a multi-line string in TOML, Python, HCL or a shell.
 	longString = lazyregexp.New(`([\w.-]+)["']?\s*[:=]\s*(?:("""|''')|["']?(?:\$\(\s*cat\s*)?<<[-~]?\s*["']?(\w+)["']?)\s*$`)
-	base64Rest = lazyregexp.New(`^\s*[A-Za-z0-9+/]+={0,2}\s*$|\s[A-Za-z0-9+/]+={1,2}\s*$`)
 	loneFlag   = lazyregexp.New(`(?:^|[\s"'\[,])(--?[A-Za-z][\w-]+)["']?\s*[,\\` + "`" + `]?\s*$`)
 	nameField  = lazyregexp.New(`(?i)(?:^|[\s{,\[-])["']?\w*(?:name|key|property)["']?\s*[:=]\s*["']?([\w./-]+)["']?\s*,?\s*$|<` +
 		`(?:\w+:)?[\w-]*(?:name|key)>\s*([\w./-]+)\s*</[\w:-]+>\s*$|` +
@@ -78,9 +77,7 @@ var (
 		`(?:\w+:)?[\w-]*value>\s*([^<]*[^<\s])|^[\s|#]*\|\s*value\s*\|\s*([^|]*[^|\s])[\s|]*$|` +
 		`^[\s~#]*value\s*=\s*("[^"]*"\s*->\s*"[^"]*")\s*$|` + // a plan of Terraform
 		`^[\s#]*string\([0-9]+\)\s+"([^"]*)"`) // PHP
-	// typed matches what Expect types after a prompt for a password.
 	asksPassword = lazyregexp.New(`\bexpect\b.*(?i:assword|passphrase)`)
-	typed        = lazyregexp.New(`\bsend\s+(?:--\s+)?\\*"([^"\s\\]+)\\+r`)
 	// fed matches the first command of a pipeline in a shell trace. The trace shows each command of the pipeline on a
 	// separate line, in any order.
 	fed = lazyregexp.New(tracePrompt + printed + `\s*$`)
@@ -89,126 +86,11 @@ var (
 	// hereSecret matches a here-document for such a command.
 	hereSecret = lazyregexp.New(`(?:^|[^<])<<[-~]?\s*["']?([A-Za-z_]\w*)["']?`)
 	reads      = lazyregexp.New(readsSecret)
-	// account matches a user and a password as cloud-init prints randomly generated ones.
-	account  = lazyregexp.New(`^[\s#]*(?:ci-info:)?\s*[a-z_][\w-]*:(\S+)\s*$`)
-	accounts = lazyregexp.New(`(?i)\bset the following '?random'? passwords\s*$`)
-	// rejected matches pydantic's error message below the name of the field, and a prompt of Terraform.
-	rejected  = lazyregexp.New(`\binput_value=('[^']*'|"[^"]*"|[^\s,\]]+)|^[\s#]*Enter a value:\s*(\S+)\s*$`)
-	lonePath  = lazyregexp.New(`^[\s#]*[\w.-]+$|\svar\.[\w-]+$`)
-	fieldsEnd = lazyregexp.New(`}|^\s*- |valueFrom`) // end of the fields of an object
-	openTag   = lazyregexp.New(`<([\w:.-]+)[^<>]*>\s*$`)
-	oneWord   = lazyregexp.New(`^[\s\[#>;+]*(?:- )?\s*["']?(\S+?|[^"']*)["']?[\s,\]]*\\?\s*$`)
-	firstWord = lazyregexp.New(`^[\s#>;+]*["']?([^\s"']+)`)
+	accounts   = lazyregexp.New(`(?i)\bset the following '?random'? passwords\s*$`)
+	lonePath   = lazyregexp.New(`^[\s#]*[\w.-]+$|\svar\.[\w-]+$`)
+	fieldsEnd  = lazyregexp.New(`}|^\s*- |valueFrom`) // end of the fields of an object
+	openTag    = lazyregexp.New(`<([\w:.-]+)[^<>]*>\s*$`)
 )
-
-// continued finds the secret in a line that continues an earlier line. It returns nil if the line does not continue
-// one, and an empty slice if the line has no secret but the state continues.
-func (f *Filter) continued(line string) []span {
-	f.hidden++
-	whole := func(rule string) []span { return []span{{0, len(line), rule}} }
-	switch f.inside {
-	case inPEM:
-		if pemEnd.Get().MatchString(line) || f.hidden >= maxPEM {
-			f.inside = nothing
-		}
-		return whole("private-key")
-	case inPuTTY:
-		if f.hidden >= f.left {
-			f.inside = nothing
-		}
-		return whole("private-key")
-	case inBlock:
-		if trimmed := strings.TrimLeft(line, " \t#"); trimmed == "" || len(line)-len(trimmed) > f.indent {
-			return whole("named-secret")
-		}
-	case inBase64:
-		if base64Rest.Get().MatchString(line) {
-			return whole("base64")
-		}
-	case inValue:
-		if !strings.HasSuffix(line, `\`) {
-			f.inside = nothing
-		}
-		return whole("named-secret")
-	case inString:
-		text := strings.TrimSpace(strings.TrimLeft(line, "# \t"))
-		if text == f.end || f.hidden >= maxString {
-			break
-		}
-		if strings.HasSuffix(text, f.end) && !isWord(f.end[0]) {
-			f.inside = nothing
-		}
-		return whole("named-secret")
-	case inNumber:
-		if numberLine.Get().MatchString(line) {
-			return whole("private-key")
-		}
-	case inAccounts:
-		if m := account.Get().FindStringSubmatchIndex(line); m != nil {
-			return append([]span{}, firstGroup(line, m)...)
-		}
-	case inSettings, inModule:
-		if found := f.setting(line); found != nil {
-			return found
-		}
-	case inField, inOperand, inPrompt, inPipe, inTyped, inRejected:
-		return f.single(line)
-	}
-	f.inside = nothing
-	return nil
-}
-
-// single finds the value that an earlier line introduced.
-func (f *Filter) single(line string) []span {
-	var m []int
-	switch f.inside {
-	case inField:
-		if m = valueField.Get().FindStringSubmatchIndex(line); m == nil && f.hidden < f.left && !fieldsEnd.Get().MatchString(line) {
-			return []span{}
-		}
-	case inPipe:
-		m = fed.Get().FindStringSubmatchIndex(line)
-	case inTyped:
-		m = typed.Get().FindStringSubmatchIndex(line)
-	case inRejected:
-		m = rejected.Get().FindStringSubmatchIndex(line)
-	case inOperand:
-		if m = oneWord.Get().FindStringSubmatchIndex(line); f.left == 0 {
-			m = firstWord.Get().FindStringSubmatchIndex(line) // a shell command that continues on this line
-		}
-	default:
-		if strings.Trim(line, " \t#") == "" && f.hidden < f.left {
-			return []span{}
-		}
-		if m = oneWord.Get().FindStringSubmatchIndex(line); m != nil && !f.isPromptInput(line, line[m[2]:m[3]]) {
-			m = nil
-		}
-	}
-	f.inside = nothing
-	return firstGroup(line, m)
-}
-
-// firstGroup returns the first matched group, if it is a secret.
-func firstGroup(line string, m []int) []span {
-	if m == nil {
-		return nil
-	}
-	at := 2
-	for m[at] < 0 {
-		at += 2
-	}
-	from, to := m[at], m[at+1]
-	if text := line[from:to]; !isValue(text) || strings.HasPrefix(text, "-") || strings.Contains(text, Mask) {
-		return nil
-	}
-	return []span{{from, to, "named-secret"}}
-}
-
-// isPromptInput reports whether the word, which is the whole line, is probably the input after a prompt.
-func (f *Filter) isPromptInput(line, word string) bool {
-	indented := len(line)-len(strings.TrimLeft(line, " \t#")) > f.indent
-	return word != "" && !strings.ContainsAny(word, " \t") && !strings.HasSuffix(word, ":") && (looksSecret(word) || indented && f.left > 1)
-}
 
 // begin updates the state if the line starts something that continues on the next line.
 func (f *Filter) begin(line string) {
@@ -279,21 +161,21 @@ func (f *Filter) announce(line string) {
 	if f.inside != nothing || trimmed == "" {
 		return
 	}
-	if strings.Contains(line, "+") && feeds.Get().MatchString(line) {
+	switch {
+	case strings.Contains(line, "+") && feeds.Get().MatchString(line):
 		f.inside = inPipe
-		return
-	}
-	if secureType.Get().MatchString(end) {
+	case secureType.Get().MatchString(end):
 		f.inside, f.left = inField, 3
-		return
-	}
-	if asksPassword.Get().MatchString(end) {
+	case asksPassword.Get().MatchString(end):
 		f.inside, f.left = inTyped, 1
-		return
+	case containsAny(strings.ToLower(end), stems):
+		f.announceName(end, trimmed)
 	}
-	if !containsAny(strings.ToLower(end), stems) {
-		return
-	}
+}
+
+// announceName updates the state if a line that ends with end, or trimmed without its blanks, ends with the name of a
+// secret.
+func (f *Filter) announceName(end, trimmed string) {
 	if isSecretName(end) {
 		f.inside, f.left = inField, 3
 	} else if f.opens(end) {

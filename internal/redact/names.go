@@ -139,30 +139,57 @@ func words(identifier string) []string {
 
 // classify returns the strength of a name, based on the last of its words that names a secret.
 func classify(all []string) (s strength, plural, qualified bool) {
-	for i, w := range slices.Backward(all) {
-		switch {
-		case w == "passwd" && len(all) == 1: // also the name of a program and a file
-			s = wordName
-		case endsIn(w, passWords) && !slices.Contains(notPass, w), strings.HasPrefix(w, "password"), strings.HasPrefix(w, "passwd"):
-			s = passName
-		case w == "id" && i > 1 && all[i-1] == "key" && all[i-2] == "access": // an access key ID is not secret
+	for i := range slices.Backward(all) {
+		if i > 1 && all[i] == "id" && all[i-1] == "key" && all[i-2] == "access" { // an access key ID is not secret
 			return weakName, false, true
-		case slices.Contains(codeWords, w), i > 0 && (w == "key" || w == "keys") && slices.Contains(keyKinds, all[i-1]),
-			i > 0 && all[i-1] == "auth" && (w == "data" || w == "string"), i > 0 && all[i-1] == "access" && w == "signature":
-			s = codeName
-		case endsIn(w, secretWords), w == "cred", w == "creds":
-			if s = codeName; len(all) == 1 && slices.Contains(secretWords, w) {
-				s = wordName
-			}
-		case slices.Contains(weakWords, w):
-			s = weakName
-		default:
-			continue
 		}
-		last := all[len(all)-1]
-		return s, strings.HasSuffix(last, "s") && last != "pass", slices.ContainsFunc(all[i+1:], isQualifier)
+		if s = strengthAt(all, i); s > noName {
+			last := all[len(all)-1]
+			return s, strings.HasSuffix(last, "s") && last != "pass", slices.ContainsFunc(all[i+1:], isQualifier)
+		}
 	}
 	return noName, false, false
+}
+
+// strengthAt returns the strength of word i of a name.
+func strengthAt(all []string, i int) strength {
+	w, before, alone := all[i], "", len(all) == 1
+	if i > 0 {
+		before = all[i-1]
+	}
+	switch {
+	case alone && w == "passwd": // also the name of a program and a file
+		return wordName
+	case isPassWord(w):
+		return passName
+	case slices.Contains(codeWords, w), isCodePair(before, w):
+		return codeName
+	case alone && slices.Contains(secretWords, w):
+		return wordName
+	case endsIn(w, secretWords), w == "cred", w == "creds":
+		return codeName
+	case slices.Contains(weakWords, w):
+		return weakName
+	}
+	return noName
+}
+
+// isPassWord reports whether a word means a password.
+func isPassWord(w string) bool {
+	return endsIn(w, passWords) && !slices.Contains(notPass, w) || strings.HasPrefix(w, "password") || strings.HasPrefix(w, "passwd")
+}
+
+// isCodePair reports whether two words, such as api key, name a secret together.
+func isCodePair(first, second string) bool {
+	switch second {
+	case "key", "keys":
+		return slices.Contains(keyKinds, first)
+	case "data", "string":
+		return first == "auth"
+	case "signature":
+		return first == "access"
+	}
+	return false
 }
 
 func isQualifier(word string) bool { return slices.Contains(qualifiers, word) }

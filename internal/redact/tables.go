@@ -33,7 +33,7 @@ type anchored struct {
 // ready compiles the tables on first use, because a normal boot does not need them.
 var ready = sync.OnceValue(func() *tables {
 	x := indexer{known: map[string]int{}}
-	t := &tables{stems: x.add(stems...), follows: follows()}
+	t := &tables{stems: x.add(stems...), follows: follows}
 	for _, v := range vendors {
 		t.vendors = append(t.vendors, x.add(fieldsOf(strings.ToLower(v.prefixes))...))
 	}

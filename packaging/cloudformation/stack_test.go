@@ -264,30 +264,36 @@ func TestTheDashboardShowsMetricsThatArePublishedAndEveryAlarm(t *testing.T) {
 			t.Errorf("%q shows nothing", p.Title)
 		}
 		for _, m := range p.Metrics {
-			var words []string // namespace, name, and pairs of a dimension's name and value
-			for _, of := range m {
-				if word, is := of.(string); is {
-					words = append(words, word)
-				}
-			}
-			switch {
-			case len(words) < 4 || len(words)%2 != 0:
-				t.Errorf("%q: %q is no metric with its dimensions", p.Title, words)
-			case words[0] == "Muster":
-				var dimensions []string
-				for pair := range slices.Chunk(words[2:], 2) {
-					dimensions = append(dimensions, strings.Join(pair, "="))
-				}
-				watch(t, p.Title, words[1], strings.Join(dimensions, " "))
-			case amazons()[words[0]+" "+words[1]] == "":
-				t.Errorf("%q: nobody publishes into %s", p.Title, words[0])
-			}
+			shown(t, p.Title, m)
 		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the alarms of the stack and of the dashboard (-stack +dashboard):\n%s", diff)
+	}
+}
+
+// shown checks that somebody publishes a metric of a widget.
+func shown(t *testing.T, title string, metric []any) {
+	t.Helper()
+	var words []string // namespace, name, and pairs of a dimension's name and value
+	for _, of := range metric {
+		if word, is := of.(string); is {
+			words = append(words, word)
+		}
+	}
+	switch {
+	case len(words) < 4 || len(words)%2 != 0:
+		t.Errorf("%q: %q is no metric with its dimensions", title, words)
+	case words[0] == "Muster":
+		var dimensions []string
+		for pair := range slices.Chunk(words[2:], 2) {
+			dimensions = append(dimensions, strings.Join(pair, "="))
+		}
+		watch(t, title, words[1], strings.Join(dimensions, " "))
+	case amazons()[words[0]+" "+words[1]] == "":
+		t.Errorf("%q: nobody publishes into %s", title, words[0])
 	}
 }
 

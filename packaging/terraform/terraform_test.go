@@ -6,7 +6,6 @@ package terraform_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -137,46 +136,47 @@ func traversals(b *hclsyntax.Body) (all []hcl.Traversal) {
 func TestEachReferenceHasATarget(t *testing.T) {
 	for _, dir := range modules() {
 		m := parse(t, dir)
-		variables, resources, data, calls, locals := m.of("variable"), m.of("resource"), m.of("data"), m.of("module"), m.locals()
 		used := map[string]bool{}
 		for _, b := range m.blocks {
 			for _, reference := range traversals(b.Body) {
-				if root := reference.RootName(); slices.Contains([]string{"each", "path", "count", "self"}, root) {
-					continue
-				} else if strings.HasPrefix(root, "aws_") {
-					if name := root + "." + step(reference, 1); resources[name] == nil {
-						t.Errorf("%s: no resource %s", dir, name)
-					}
-					continue
-				}
-				name := step(reference, 1)
-				used[reference.RootName()+"."+name] = true
-				var found bool
-				switch reference.RootName() {
-				case "var":
-					found = variables[name] != nil
-				case "local":
-					found = locals[name] != nil
-				case "module":
-					found = calls[name] != nil && m.outputs(t, calls[name], step(reference, 2))
-				case "data":
-					found = data[name+"."+step(reference, 2)] != nil
-				}
-				if !found {
-					t.Errorf("%s: %s.%s %s has no target", dir, reference.RootName(), name, step(reference, 2))
+				root, name := reference.RootName(), step(reference, 1)
+				used[root+"."+name] = true
+				if !m.has(t, reference) {
+					t.Errorf("%s: %s.%s %s has no target", dir, root, name, step(reference, 2))
 				}
 			}
 		}
-		for name := range variables {
+		for name := range m.of("variable") {
 			if !used["var."+name] {
 				t.Errorf("%s: variable %s is not used", dir, name)
 			}
 		}
-		for name := range locals {
+		for name := range m.locals() {
 			if !used["local."+name] {
 				t.Errorf("%s: local %s is not used", dir, name)
 			}
 		}
+	}
+}
+
+// has reports whether the target of a reference exists.
+func (m module) has(t *testing.T, reference hcl.Traversal) bool {
+	t.Helper()
+	name := step(reference, 1)
+	switch root := reference.RootName(); root {
+	case "each", "path", "count", "self":
+		return true
+	case "var":
+		return m.of("variable")[name] != nil
+	case "local":
+		return m.locals()[name] != nil
+	case "module":
+		call := m.of("module")[name]
+		return call != nil && m.outputs(t, call, step(reference, 2))
+	case "data":
+		return m.of("data")[name+"."+step(reference, 2)] != nil
+	default:
+		return strings.HasPrefix(root, "aws_") && m.of("resource")[root+"."+name] != nil
 	}
 }
 

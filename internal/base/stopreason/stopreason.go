@@ -69,8 +69,12 @@ func Of(f Facts) (Reason, bool) {
 	case f.ExitCode == nil:
 		return unexplained(f, r, known)
 	}
+	return exitOf(f, r.Planned || plannedCode(f.StopCode) || f.Stopped)
+}
+
+// exitOf explains the exit code of a container, given whether its stop was planned.
+func exitOf(f Facts, planned bool) (Reason, bool) {
 	code := *f.ExitCode
-	planned := r.Planned || plannedCode(f.StopCode) || f.Stopped
 	switch {
 	case code == 0 || code == sigterm:
 		return Reason{}, false

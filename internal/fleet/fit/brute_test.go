@@ -187,26 +187,39 @@ func newHost(r *rand.Rand, n int) host {
 
 // spare reports whether a task of the generator goes on the instance.
 func (h host) spare(l load) bool {
-	cpu, memory, gpu, eni := h.cpu-l.cpu, h.memory-l.memory, h.gpu-l.gpu, h.eni
-	for _, t := range append(h.tasks, l) {
-		if t.eni {
-			eni--
-		}
+	cpu, memory, gpu, eni := h.left()
+	if l.eni {
+		eni--
 	}
 	for _, t := range h.tasks {
-		cpu, memory, gpu = cpu-t.cpu, memory-t.memory, gpu-t.gpu
 		for _, p := range t.tcp {
 			if slices.Contains(l.tcp, p) {
 				return false
 			}
 		}
 	}
-	return cpu >= 0 && memory >= 0 && gpu >= 0 && eni >= 0
+	return cpu >= l.cpu && memory >= l.memory && gpu >= l.gpu && eni >= 0
 }
 
 // ours is a copy of the task as a load.
 func (w world) ours() load {
 	return load{group: "service:web", cpu: w.cpu, memory: w.memory, gpu: w.gpu, eni: w.awsvpc, tcp: w.tcp}
+}
+
+// left returns what the tasks of the host leave of it.
+func (h host) left() (cpu, memory, gpu, eni int) {
+	cpu, memory, gpu, eni = h.cpu, h.memory, h.gpu, h.eni
+	for _, t := range h.tasks {
+		cpu, memory, gpu = cpu-t.cpu, memory-t.memory, gpu-t.gpu
+		if t.eni {
+			eni--
+		}
+	}
+	return cpu, memory, gpu, eni
+}
+
+func (h host) runs(group string) bool {
+	return slices.ContainsFunc(h.tasks, func(t load) bool { return t.group == group })
 }
 
 // takes lists why the instance does not take one more copy.
@@ -216,40 +229,28 @@ func (w world) takes(h host) (reasons []string) {
 			reasons = append(reasons, string(r))
 		}
 	}
-	cpu, memory, gpu, eni := h.cpu, h.memory, h.gpu, h.eni
-	busy := map[string]bool{"22": true}
-	mine := 0
-	for _, t := range h.tasks {
-		cpu, memory, gpu = cpu-t.cpu, memory-t.memory, gpu-t.gpu
-		if t.eni {
-			eni--
-		}
-		for _, p := range t.tcp {
-			busy[fmt.Sprint(p)] = true
-		}
-		if t.group == "service:web" {
-			mine++
-		}
+	cpu, memory, gpu, eni := h.left()
+	isBusy := func(p int) bool {
+		return p == 22 || slices.ContainsFunc(h.tasks, func(t load) bool { return slices.Contains(t.tcp, p) })
 	}
-	udpBusy := len(w.udp) > 0 && slices.ContainsFunc(h.tasks, func(t load) bool { return t.group == "copy" })
+	udpBusy := len(w.udp) > 0 && h.runs("copy")
 	add(h.status != "ACTIVE", fit.Status)
 	add(!h.connected, fit.Agent)
 	add(w.attribute != "" && h.role == "", fit.Missed)
 	add(w.windows, fit.Platform)
-	add(w.distinct && mine > 0, fit.Constrained)
+	add(w.distinct && h.runs("service:web"), fit.Constrained)
 	add(w.rule != nil && !w.rule.holds(h), fit.Constrained)
 	add(w.cpu > cpu && w.cpu > 0, fit.CPU)
 	add(w.memory > memory, fit.Memory)
-	add(udpBusy || slices.ContainsFunc(w.tcp, func(p int) bool { return busy[fmt.Sprint(p)] }), fit.PortsTaken)
+	add(udpBusy || slices.ContainsFunc(w.tcp, isBusy), fit.PortsTaken)
 	add(w.gpu > gpu, fit.GPU)
 	if w.nonsense {
 		reasons = append(reasons, reason(fit.Constrained, true))
 	}
 	if w.awsvpc && h.noENI {
 		reasons = append(reasons, reason(fit.ENI, true))
-	} else if w.awsvpc {
-		add(eni < 1, fit.ENI)
 	}
+	add(w.awsvpc && !h.noENI && eni < 1, fit.ENI)
 	slices.Sort(reasons)
 	return slices.Compact(reasons)
 }

@@ -89,12 +89,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}, i); diff != "" {
 		t.Error(diff)
 	}
-	for _, i := range inv.Instances {
-		if want := map[string]inventory.Kind{"mi-0123456789abcdef0": inventory.External, "i-0123456789abcdeff": inventory.Managed,
-			"i-00000000000000001": inventory.EC2}[i.ID]; i.Kind != want {
-			t.Errorf("%s is %s, want %s", i.ID, i.Kind, want)
-		}
-	}
+	assertKinds(t, inv.Instances)
 	s := inv.Services[0]
 	if len(s.Events) != inventory.MaxEvents || !s.Events[0].At.After(s.Events[1].At) {
 		t.Errorf("%d events", len(s.Events))
@@ -120,7 +115,14 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}, inv.Tasks); diff != "" {
 		t.Error(diff)
 	}
-	g := inv.Groups[0]
+	assertGroup(t, inv.Groups[0])
+	if !slices.Contains(inv.Notes, "Auto Scaling group workers-0 does not exist") {
+		t.Errorf("notes: %q", inv.Notes)
+	}
+}
+
+func assertGroup(t *testing.T, g inventory.Group) {
+	t.Helper()
 	if diff := cmp.Diff(inventory.Group{
 		Name: "workers", Max: 4, Desired: 1, Zones: []string{"eu-central-1a"}, Suspended: []string{"AZRebalance"}, Provider: "p-0",
 		Tags:     map[string]string{},
@@ -134,8 +136,15 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}, g); diff != "" {
 		t.Error(diff)
 	}
-	if !slices.Contains(inv.Notes, "Auto Scaling group workers-0 does not exist") {
-		t.Errorf("notes: %q", inv.Notes)
+}
+
+func assertKinds(t *testing.T, all []inventory.Instance) {
+	t.Helper()
+	for _, i := range all {
+		if want := map[string]inventory.Kind{"mi-0123456789abcdef0": inventory.External, "i-0123456789abcdeff": inventory.Managed,
+			"i-00000000000000001": inventory.EC2}[i.ID]; i.Kind != want {
+			t.Errorf("%s is %s, want %s", i.ID, i.Kind, want)
+		}
 	}
 }
 

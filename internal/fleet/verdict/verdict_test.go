@@ -356,13 +356,7 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			if s == nil || !v.Asleep {
 				t.Fatalf("it does not sleep: %q", v.Line)
 			}
-			wake, since := "", ""
-			if s.Wake != nil {
-				wake = Stamp(s.Wake.At)
-			}
-			if !s.Since.IsZero() {
-				since = Stamp(s.Since)
-			}
+			since, wake := stamps(s)
 			if v.Status != c.status || !strings.HasPrefix(s.By, c.by) || since != c.since || wake != c.wake ||
 				!strings.Contains(s.NoWake, c.noWake) ||
 				s.Cause == "" {
@@ -373,6 +367,17 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stamps returns when a group fell asleep and when it wakes, empty if unknown.
+func stamps(s *Sleep) (since, wake string) {
+	if !s.Since.IsZero() {
+		since = Stamp(s.Since)
+	}
+	if s.Wake != nil {
+		wake = Stamp(s.Wake.At)
+	}
+	return since, wake
 }
 
 // One group of two sleeps: only the services of its capacity provider wait for it.

@@ -51,14 +51,15 @@ func (e *Error) Error() string {
 
 var remedies = map[Kind]string{
 	Unreachable: "This is not an EC2 instance, its network is not up yet, or a host firewall or route blocks 169.254.169.254",
-	TimedOut:    "If this runs in a container, the hop limit is too low: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 (a host process needs 1)",
-	Disabled:    "The endpoint is disabled on this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
-	NotFound:    "The service does not have this path",
-	Refused:     "The service rejected the request, or a proxy answered instead",
-	Broken:      "The service returns errors; if they continue, stop and start the instance",
-	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
-	Unknown:     "The state of the metadata service is unknown",
-	Malformed:   "Something other than the metadata service answers at this address",
+	TimedOut: "If this runs in a container, the hop limit is too low: " +
+		"aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 (a host process needs 1)",
+	Disabled:  "The endpoint is disabled on this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
+	NotFound:  "The service does not have this path",
+	Refused:   "The service rejected the request, or a proxy answered instead",
+	Broken:    "The service returns errors; if they continue, stop and start the instance",
+	TurnedOff: "Unset AWS_EC2_METADATA_DISABLED",
+	Unknown:   "The state of the metadata service is unknown",
+	Malformed: "Something other than the metadata service answers at this address",
 }
 
 // turnedOff is the variable that disables the SDK's client. Its error has no type of its own, but contains the name of
@@ -107,17 +108,10 @@ func (o *outcome) failure(err error) *Error {
 		return &Error{Kind: TurnedOff, Err: errors.New(turnedOff + "=true")}
 	case ownlimit.Of(o.err) != "":
 		return &Error{Kind: Unknown, Err: fmt.Errorf("%s: %w", ownlimit.Of(o.err), innermost(o.err))}
-	case o.status >= 300 && o.status < 400:
-		return &Error{Kind: Malformed, Err: fmt.Errorf("a redirect (HTTP status %d), which is not followed", o.status)}
-	case o.token && o.status == http.StatusForbidden:
-		return &Error{Kind: Disabled, Err: o.problem()}
-	case o.token && o.status == http.StatusNotFound, o.status >= 500:
-		// A service without tokens is not IMDSv2, or has not started yet.
-		return &Error{Kind: Broken, Err: o.problem()}
-	case o.status == http.StatusNotFound:
-		return &Error{Kind: NotFound, Err: o.problem()}
 	case o.status >= 400:
-		return &Error{Kind: Refused, Err: o.problem()}
+		return &Error{Kind: o.refusal(), Err: fmt.Errorf("HTTP status %d", o.status)}
+	case o.status >= 300:
+		return &Error{Kind: Malformed, Err: fmt.Errorf("a redirect (HTTP status %d), which is not followed", o.status)}
 	case o.err != nil && isTimeout(o.err), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Kind: TimedOut, Err: errors.New("no answer in time")}
 	case o.err != nil:
@@ -127,8 +121,17 @@ func (o *outcome) failure(err error) *Error {
 	}
 }
 
-func (o *outcome) problem() error {
-	return fmt.Errorf("HTTP status %d", o.status)
+// refusal classifies a response with an error status.
+func (o *outcome) refusal() Kind {
+	switch {
+	case o.token && o.status == http.StatusForbidden:
+		return Disabled
+	case o.token && o.status == http.StatusNotFound, o.status >= 500:
+		return Broken // a service without tokens is not IMDSv2, or has not started yet
+	case o.status == http.StatusNotFound:
+		return NotFound
+	}
+	return Refused
 }
 
 // innermost returns the network error: dial tcp ...: connection refused.

@@ -592,7 +592,13 @@ func TestShowAgainstSystemd(t *testing.T) {
 		},
 	)
 	m.must(t, "reload")
+	showsStates(t, m)
+	showsUnitFiles(t, m)
+	showsJobs(t, m)
+	answersCallers(t, m)
+}
 
+func showsStates(t *testing.T, m machine) {
 	t.Run("active", func(t *testing.T) {
 		s := m.show(t, "ecs.service")
 		if s.Begun.IsZero() || s.Active.Before(s.Begun) || !s.Ended.IsZero() {
@@ -628,6 +634,9 @@ func TestShowAgainstSystemd(t *testing.T) {
 		m.must(t, "stop", "one.service")
 		m.await(t, "one.service", func(s units.State) bool { return s.ActiveState != "activating" })
 	})
+}
+
+func showsUnitFiles(t *testing.T, m machine) {
 	t.Run("disabled", func(t *testing.T) {
 		if s := m.show(t, "off.service"); s.UnitFileState != "disabled" || s.LoadState != "loaded" || s.ActiveState != "inactive" {
 			t.Errorf("%+v", s)
@@ -661,14 +670,14 @@ func TestShowAgainstSystemd(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+func showsJobs(t *testing.T, m machine) {
 	t.Run("queued jobs", func(t *testing.T) {
 		m.must(t, "start", "slow.service")
 		m.must(t, "start", "behind.service")
-		if s := m.show(
-			t,
-			"slow.service",
-		); s.Job == nil || s.Job.Type != "start" || s.Job.State != "running" ||
-			s.ActiveState != "activating" {
+		s := m.show(t, "slow.service")
+		if s.Job == nil || s.Job.Type != "start" || s.Job.State != "running" || s.ActiveState != "activating" {
 			t.Errorf("slow: %+v %+v", s, s.Job)
 		}
 		if s := m.show(t, "behind.service"); s.Job == nil || s.Job.ID == 0 || s.Job.Type != "start" || s.Job.State != "waiting" {
@@ -676,8 +685,15 @@ func TestShowAgainstSystemd(t *testing.T) {
 		}
 		m.must(t, "stop", "slow.service")
 	})
+}
+
+// answersCallers checks who may ask for what, and on which way.
+func answersCallers(t *testing.T, m machine) {
 	t.Run("an invalid request is an error", func(t *testing.T) {
-		for _, args := range [][]string{{"show", ""}, {"show", "ecs"}, {"start", "nowhere.service"}, {"enable", "nowhere.service"}, {"enable", "slow.service"}, {"mask-runtime", "no/slash"}} {
+		for _, args := range [][]string{
+			{"show", ""}, {"show", "ecs"}, {"start", "nowhere.service"}, {"enable", "nowhere.service"}, {"enable", "slow.service"},
+			{"mask-runtime", "no/slash"},
+		} {
 			if r := m.call(t, args...); r.Error == "" {
 				t.Errorf("%q: no error, but %s", args, r.Value)
 			} else {

@@ -159,6 +159,14 @@ func wholeLife(t *testing.T, w *watch) {
 	}
 	w.stop(id)
 	w.expect(id, "kill 15", "die 0", "stop")
+	exitedOf(t, w, id)
+	w.remove(id)
+	w.expect(id, "destroy")
+}
+
+// exitedOf checks what is listed and inspected of a container that has exited.
+func exitedOf(t *testing.T, w *watch, id string) {
+	t.Helper()
 	if s, ok := w.listed(id, true); !ok || s.State != "exited" || s.Running() {
 		t.Errorf("listed as %+v, %v", s, ok)
 	}
@@ -168,8 +176,6 @@ func wholeLife(t *testing.T, w *watch) {
 	if got := w.inspect(id); got.Running || got.Health != "unhealthy" || got.FinishedAt.IsZero() {
 		t.Errorf("stopped, inspected as %+v", got)
 	}
-	w.remove(id)
-	w.expect(id, "destroy")
 }
 
 func killedForMemory(t *testing.T, w *watch) {

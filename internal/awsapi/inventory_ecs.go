@@ -76,7 +76,7 @@ func groupName(arn string) string {
 // DescribeInstances describes container instances by ARN, 100 per call. It omits those that have since left the
 // cluster.
 func (c *Client) DescribeInstances(ctx context.Context, cluster string, arns []string) ([]inventory.Instance, error) {
-	return batched(arns, maxDescribed, func(batch []string) ([]inventory.Instance, error) {
+	return batched(arns, MaxDescribed, func(batch []string) ([]inventory.Instance, error) {
 		out, err := c.ecs.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
 			Cluster: aws.String(cluster), ContainerInstances: batch,
 			Include: []types.ContainerInstanceField{types.ContainerInstanceFieldContainerInstanceHealth},
@@ -153,7 +153,7 @@ func portNumbers(texts []string) []uint16 {
 
 // ServiceARNs iterates over the ARNs of a cluster's services, in pages of up to 100. It stops after the first error.
 func (c *Client) ServiceARNs(ctx context.Context, cluster string) iter.Seq2[[]string, error] {
-	in := ecs.ListServicesInput{Cluster: aws.String(cluster), MaxResults: aws.Int32(maxDescribed)} // 10 without
+	in := ecs.ListServicesInput{Cluster: aws.String(cluster), MaxResults: aws.Int32(MaxDescribed)} // 10 without
 	return pages("ecs:ListServices", func(token *string) ([]string, *string, error) {
 		in.NextToken = token
 		out, err := c.ecs.ListServices(ctx, &in)
@@ -271,7 +271,7 @@ func (c *Client) TaskARNs(ctx context.Context, cluster string) iter.Seq2[[]strin
 
 // CountTasks describes tasks by ARN, 100 a call, and counts those that are alike.
 func (c *Client) CountTasks(ctx context.Context, cluster string, arns []string) ([]inventory.TaskCount, error) {
-	return batched(arns, maxDescribed, func(batch []string) ([]inventory.TaskCount, error) {
+	return batched(arns, MaxDescribed, func(batch []string) ([]inventory.TaskCount, error) {
 		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})
 		if err != nil {
 			return nil, named("ecs:DescribeTasks", err)

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// maxDescribed is the maximum number of items that ECS lists or describes per call.
-const maxDescribed = 100
+// MaxDescribed is the maximum number of items that ECS lists or describes per call.
+const MaxDescribed = 100
 
 // ErrNoSuchAutoScalingGroup means that Auto Scaling responded that the group does not exist.
 var ErrNoSuchAutoScalingGroup = errors.New("no such Auto Scaling group")
@@ -80,7 +80,7 @@ func (c *Client) ContainerInstanceARNs(ctx context.Context, cluster, filter stri
 
 // ContainerInstances describes container instances by ARN. It omits those that have since left the cluster.
 func (c *Client) ContainerInstances(ctx context.Context, cluster string, arns []string) ([]ContainerInstance, error) {
-	return batched(arns, maxDescribed, func(batch []string) ([]ContainerInstance, error) {
+	return batched(arns, MaxDescribed, func(batch []string) ([]ContainerInstance, error) {
 		out, err := c.ecs.DescribeContainerInstances(
 			ctx,
 			&ecs.DescribeContainerInstancesInput{Cluster: aws.String(cluster), ContainerInstances: batch},
@@ -145,7 +145,7 @@ func (c *Client) Tasks(ctx context.Context, cluster, service, family string) ite
 }
 
 func (c *Client) describeTasks(ctx context.Context, cluster string, arns []string) ([]Task, error) {
-	return batched(arns, maxDescribed, func(batch []string) ([]Task, error) {
+	return batched(arns, MaxDescribed, func(batch []string) ([]Task, error) {
 		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})
 		if err != nil {
 			return nil, named("ecs:DescribeTasks", err)

@@ -1,9 +1,11 @@
 package awsapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,53 +73,36 @@ func definition(d *types.TaskDefinition) Definition {
 	if p := d.RuntimePlatform; p != nil {
 		t.OS, t.Arch = string(p.OperatingSystemFamily), string(p.CpuArchitecture)
 	}
-	if len(d.Compatibilities) > 0 && !contains(d.Compatibilities, types.CompatibilityEc2) {
-		t.Refused = fmt.Sprintf("the task definition is for %s, not for EC2 instances", joined(d.Compatibilities))
+	if len(d.Compatibilities) > 0 && !slices.Contains(d.Compatibilities, types.CompatibilityEc2) {
+		var kinds []string
+		for _, kind := range d.Compatibilities {
+			kinds = append(kinds, string(kind))
+		}
+		t.Refused = fmt.Sprintf("the task definition is for %s, not for EC2 instances", strings.Join(kinds, " and "))
 	}
 	out.Task = t
 	return out
 }
 
-func contains(all []types.Compatibility, one types.Compatibility) bool {
-	for _, c := range all {
-		if c == one {
-			return true
-		}
-	}
-	return false
-}
-
-func joined(all []types.Compatibility) string {
-	var texts []string
-	for _, c := range all {
-		texts = append(texts, string(c))
-	}
-	return strings.Join(texts, " and ")
-}
-
-// needs returns what a task reserves: its size, or else the sum of its containers. A container reserves its
-// memoryReservation, or else its memory (API reference, ContainerDefinition).
 func needs(d *types.TaskDefinition) (out fit.Amounts) {
 	for _, c := range d.ContainerDefinitions {
 		out.CPU += int(c.Cpu)
-		if soft := int(aws.ToInt32(c.MemoryReservation)); soft > 0 {
-			out.Memory += soft
-		} else {
-			out.Memory += int(aws.ToInt32(c.Memory))
-		}
+		out.Memory += int(cmp.Or(aws.ToInt32(c.MemoryReservation), aws.ToInt32(c.Memory)))
 		for _, r := range c.ResourceRequirements {
 			if r.Type == types.ResourceTypeGpu {
 				out.GPU += number(r.Value)
 			}
 		}
 	}
-	if size := number(d.Cpu); size > 0 {
-		out.CPU = size
-	}
-	if size := number(d.Memory); size > 0 {
-		out.Memory = size
-	}
-	return out
+	return reserved(d.Cpu, d.Memory, out)
+}
+
+// reserved returns what a task reserves: its size, or else the sum of its containers. A container reserves its
+// memoryReservation, or else its memory (API reference, ContainerDefinition).
+func reserved(cpu, memory *string, containers fit.Amounts) fit.Amounts {
+	containers.CPU = cmp.Or(number(cpu), containers.CPU)
+	containers.Memory = cmp.Or(number(memory), containers.Memory)
+	return containers
 }
 
 func number(text *string) int {
@@ -174,7 +159,7 @@ func (c *Client) TaskFamilies(ctx context.Context) ([]string, error) {
 		}
 		return out.Families, out.NextToken, nil
 	}) {
-		if all = append(all, some...); err != nil || len(all) >= maxClusterPages*maxDescribed {
+		if all = append(all, some...); err != nil || len(all) >= maxClusterPages*MaxDescribed {
 			return all, err
 		}
 	}
@@ -212,7 +197,7 @@ type PlacedTask struct {
 
 // PlacedTasks describes tasks by ARN, 100 per call, with what they reserve. It omits tasks on Fargate.
 func (c *Client) PlacedTasks(ctx context.Context, cluster string, arns []string) ([]PlacedTask, error) {
-	return batched(arns, maxDescribed, func(batch []string) ([]PlacedTask, error) {
+	return batched(arns, MaxDescribed, func(batch []string) ([]PlacedTask, error) {
 		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})
 		if err != nil {
 			return nil, named("ecs:DescribeTasks", err)
@@ -233,11 +218,7 @@ func placedTask(t *types.Task) PlacedTask {
 	for _, c := range t.Containers {
 		out.Amounts.CPU += number(c.Cpu)
 		out.Amounts.GPU += len(c.GpuIds)
-		if soft := number(c.MemoryReservation); soft > 0 {
-			out.Amounts.Memory += soft
-		} else {
-			out.Amounts.Memory += number(c.Memory)
-		}
+		out.Amounts.Memory += cmp.Or(number(c.MemoryReservation), number(c.Memory))
 		for _, b := range c.NetworkBindings {
 			if port := int(aws.ToInt32(b.HostPort)); port > 0 && b.Protocol == types.TransportProtocolUdp {
 				out.Ports.UDP = append(out.Ports.UDP, port)
@@ -246,12 +227,7 @@ func placedTask(t *types.Task) PlacedTask {
 			}
 		}
 	}
-	if size := number(t.Cpu); size > 0 {
-		out.Amounts.CPU = size
-	}
-	if size := number(t.Memory); size > 0 {
-		out.Amounts.Memory = size
-	}
+	out.Amounts = reserved(t.Cpu, t.Memory, out.Amounts)
 	if out.Amounts.Memory == 0 {
 		out.Unknown = "ECS gave no size of the task"
 	}
@@ -267,7 +243,7 @@ func placedTask(t *types.Task) PlacedTask {
 // if it does not know one of the types.
 func (c *Client) InterfaceLimits(ctx context.Context, kinds []string) (map[string]int, error) {
 	limits := map[string]int{}
-	_, err := batched(kinds, maxDescribed, func(batch []string) ([]struct{}, error) {
+	_, err := batched(kinds, MaxDescribed, func(batch []string) ([]struct{}, error) {
 		in := ec2.DescribeInstanceTypesInput{}
 		for _, kind := range batch {
 			in.InstanceTypes = append(in.InstanceTypes, ec2types.InstanceType(kind))

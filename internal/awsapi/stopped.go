@@ -25,7 +25,7 @@ type StoppedContainer struct {
 
 // StoppedTasks describes why tasks stopped, by ARN. It omits running tasks and tasks that no longer exist.
 func (c *Client) StoppedTasks(ctx context.Context, cluster string, arns []string) ([]StoppedTask, error) {
-	return batched(arns, maxDescribed, func(batch []string) ([]StoppedTask, error) {
+	return batched(arns, MaxDescribed, func(batch []string) ([]StoppedTask, error) {
 		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})
 		if err != nil {
 			return nil, named("ecs:DescribeTasks", err)

@@ -103,7 +103,7 @@ func Collect(ctx context.Context, s Source, out io.Writer, o Options) (Manifest,
 		f.source = strings.TrimPrefix(f.source, strings.TrimSuffix(s.Config.Root, "/"))
 		packed = append(packed, m.mask(f))
 	}
-	page := m.mask(file{name: "report.html", source: "muster, from the other files", data: []byte(s.page(m, whole.story)), kind: markup})
+	page := m.mask(file{name: "report.html", source: "muster, from the other files", data: []byte(s.html(m, whole.story)), kind: markup})
 	packed = append(packed, page)
 	m.close()
 	return m, pack(out, s, m, packed)

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"html"
 	"maps"
@@ -13,20 +14,16 @@ import (
 	"muster/internal/base/fix"
 	"muster/internal/host/dockerapi"
 	"muster/internal/redact"
-	"muster/internal/report/ports"
-	"muster/internal/term"
+	"muster/internal/report/page"
 )
 
-// page returns the HTML report: a single file that loads and runs nothing. Like the page of package ports, it does not
-// use html/template.
-func (s Source) page(m Manifest, st story) string {
+//go:embed page.css
+var style string
+
+// html returns the HTML report: a single file that loads and runs nothing.
+func (s Source) html(m Manifest, st story) string {
 	var b strings.Builder
-	name := cmp.Or(s.InstanceID, "an instance")
-	b.WriteString("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n" +
-		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n")
-	fmt.Fprintf(&b, "<title>%s</title>\n<style>%s%s</style>\n<body>\n", esc("muster debug: "+name), ports.Style, style)
-	fmt.Fprintf(&b, "<h1>%s</h1>\n<p class=\"sum\">muster %s, %s</p>\n", esc("muster debug: "+name), esc(s.Version),
-		esc(m.At.Format("2006-01-02 15:04:05 MST")))
+	fmt.Fprintf(&b, "<p class=\"sum\">muster %s, %s</p>\n", esc(s.Version), esc(m.At.Format("2006-01-02 15:04:05 MST")))
 	s.htmlCauses(&b)
 	s.htmlTimeline(&b, st.moments)
 	s.htmlChecks(&b)
@@ -37,26 +34,11 @@ func (s Source) page(m Manifest, st story) string {
 	}
 	htmlContainers(&b, st.containers)
 	m.html(&b)
-	b.WriteString("</body>\n</html>\n")
-	return b.String()
+	return page.HTML("muster debug: "+cmp.Or(s.InstanceID, "an instance"), b.String(), style)
 }
 
-const style = `h3{font-size:1rem;margin:1.4rem 0 .4rem}code{font-size:.9em;overflow-wrap:anywhere}td,p,li{overflow-wrap:anywhere}.wide{overflow-x:auto}.wide td{min-width:5rem}
-.cause{border:1px solid var(--line);border-left:6px solid var(--bad);border-radius:6px;padding:.2rem 1rem;margin:1rem 0}.cause h2{margin:.6rem 0;font-size:1.2rem}
-.well{border-left-color:var(--good)}details{margin:.2rem 0}summary{cursor:pointer}.badge{display:inline-block;min-width:4.4em;margin-right:.6em;font-weight:600}
-.s-pass{color:var(--good)}.s-fail{color:var(--bad)}.s-warn,.s-unknown{color:var(--odd)}.s-skip{color:var(--dim)}.dim{color:var(--dim)}
-.check{border-bottom:1px solid var(--line);padding:.35rem 0}.check>summary{list-style:none}.check>summary::-webkit-details-marker{display:none}.check .in{padding:0 0 .4rem 5rem}
-.time{list-style:none;padding:0;border-left:2px solid var(--line);margin-left:.4rem}.time li{position:relative;padding:.12rem 0 .12rem 1rem;display:grid;grid-template-columns:4.6rem 5.2rem 8rem 1fr;gap:.6rem}
-.time li:before{content:"";position:absolute;left:-6px;top:.55rem;width:10px;height:10px;border-radius:50%;background:var(--dim)}.time .ill:before{background:var(--bad)}.time .ill .said{color:var(--bad)}
-.time .since,.time .who{color:var(--dim)}.time .gap{display:block;color:var(--dim)}
-@media(max-width:40rem){body{margin:1rem auto}.time li{grid-template-columns:auto auto 1fr}.time .said{grid-column:1/-1}.check .in{padding-left:0}.badge{min-width:0}td,th{padding:.3rem .4rem}}
-@media print{details::details-content{content-visibility:visible;display:block}body{margin:0;max-width:none}h2,h3{break-after:avoid}.cause,.check,li{break-inside:avoid}}
-`
-
 // esc escapes text for HTML. It keeps line breaks, because redaction rules do not match beyond the end of a line.
-func esc(s string) string { return term.HTML(s) }
-
-func lines(all []string) string { return esc(strings.Join(all, "\n")) }
+func esc(s string) string { return page.Text(s) }
 
 func (s Source) htmlCauses(b *strings.Builder) {
 	causes := check.Causes(s.Results)
@@ -94,14 +76,9 @@ func tally(results []check.Result) string {
 
 func htmlFinding(b *strings.Builder, f check.Finding) {
 	if len(f.Evidence) > 0 {
-		fmt.Fprintf(b, "<pre>%s</pre>\n", lines(f.Evidence))
+		fmt.Fprintf(b, "<pre>%s</pre>\n", page.Lines(f.Evidence))
 	}
-	if f.Fix.Text != "" {
-		fmt.Fprintf(b, "<p>%s</p>\n", esc(f.Fix.Text))
-	}
-	if len(f.Fix.Commands) > 0 {
-		fmt.Fprintf(b, "<pre>%s</pre>\n", lines(f.Fix.Commands))
-	}
+	page.Fix(b, f.Fix)
 }
 
 func (s Source) htmlChecks(b *strings.Builder) {
@@ -147,7 +124,7 @@ func (s Source) htmlCheck(b *strings.Builder, r check.Result) {
 		htmlFinding(b, f)
 	}
 	if text := s.pageOf(r); text != "" {
-		fmt.Fprintf(b, "<details><summary>Read on: what this check looks at</summary><pre>%s</pre></details>\n", lines(strings.Split(text, "\n")))
+		fmt.Fprintf(b, "<details><summary>Read on: what this check looks at</summary><pre>%s</pre></details>\n", esc(text))
 	}
 	b.WriteString("</div></details>\n")
 }
@@ -164,7 +141,7 @@ func htmlContainers(b *strings.Builder, all []dockerapi.Container) {
 	if len(all) == 0 {
 		return
 	}
-	b.WriteString("<h2>Containers</h2>\n<div class=\"wide\"><table>\n<tr><th>name</th><th>network</th><th>ports</th><th>labels of ECS</th></tr>\n")
+	var rows [][]page.Cell
 	for _, c := range all {
 		var published, labels []string
 		for _, p := range c.Bindings {
@@ -173,14 +150,16 @@ func htmlContainers(b *strings.Builder, all []dockerapi.Container) {
 		for _, key := range slices.Sorted(maps.Keys(c.Labels)) {
 			labels = append(labels, strings.TrimPrefix(key, "com.amazonaws.ecs.")+"="+redact.Value(key, c.Labels[key]))
 		}
-		fmt.Fprintf(b, "<tr><td>%s<br><code class=\"dim\">%s</code></td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-			esc(c.Name), esc(c.ID[:min(12, len(c.ID))]), esc(c.NetworkMode), esc(strings.Join(published, ", ")), esc(strings.Join(labels, ", ")))
+		name := fmt.Sprintf("%s<br><code class=\"dim\">%s</code>", esc(c.Name), esc(c.ID[:min(12, len(c.ID))]))
+		rows = append(rows, append([]page.Cell{{HTML: name}},
+			page.Cells(c.NetworkMode, strings.Join(published, ", "), strings.Join(labels, ", "))...))
 	}
-	b.WriteString("</table></div>\n")
+	b.WriteString("<h2>Containers</h2>\n")
+	page.Table(b, []string{"name", "network", "ports", "labels of ECS"}, rows)
 }
 
 func (m Manifest) html(b *strings.Builder) {
-	b.WriteString("<h2>What is in this bundle</h2>\n<div class=\"wide\"><table>\n<tr><th>file</th><th>bytes</th><th>from</th><th>masked</th></tr>\n")
+	var rows [][]page.Cell
 	for _, f := range m.Files {
 		cut := ""
 		if f.Cut {
@@ -190,10 +169,10 @@ func (m Manifest) html(b *strings.Builder) {
 		for _, id := range slices.Sorted(maps.Keys(f.Masked)) {
 			masked = append(masked, fmt.Sprintf("%s %d", id, f.Masked[id]))
 		}
-		fmt.Fprintf(b, "<tr><td>%s</td><td>%d</td><td>%s%s</td><td>%s</td></tr>\n", esc(f.Name), f.Size, esc(f.Source), cut,
-			esc(strings.Join(masked, ", ")))
+		rows = append(rows, page.Cells(f.Name, fmt.Sprint(f.Size), f.Source+cut, strings.Join(masked, ", ")))
 	}
-	b.WriteString("</table></div>\n")
+	b.WriteString("<h2>What is in this bundle</h2>\n")
+	page.Table(b, []string{"file", "bytes", "from", "masked"}, rows)
 	for _, f := range m.Failed {
 		fmt.Fprintf(b, "<p class=\"note\">not collected: %s: %s</p>\n", esc(f.Collector), esc(f.Error))
 	}

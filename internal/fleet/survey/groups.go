@@ -12,7 +12,7 @@ import (
 
 // Budget returns the maximum number of calls for reading a cluster.
 func Budget(instances, services, tasks int) int {
-	return 12 + 3*ceil(instances, 100) + ceil(services, 10) + 2*ceil(tasks, 100)
+	return 12 + 3*ceil(instances, awsapi.MaxDescribed) + ceil(services, awsapi.MaxServices) + 2*ceil(tasks, awsapi.MaxDescribed)
 }
 
 func ceil(n, per int) int { return (n + per - 1) / per }
@@ -22,10 +22,10 @@ func ceil(n, per int) int { return (n + per - 1) / per }
 func (r *reader) scheduleCalls() int {
 	instances, services, tasks := len(r.inv.Instances), len(r.inv.Services), r.seen.Tasks
 	used := 1 + ceil(len(r.inv.Providers), 10) + 2 // cluster, providers, groups
-	used += max(1, 2*ceil(instances, 100)) + ceil(instances, 1000)
-	used += max(1, ceil(services, 100)+ceil(services, 10))
+	used += max(1, 2*ceil(instances, awsapi.MaxDescribed)) + ceil(instances, 1000)
+	used += max(1, ceil(services, awsapi.MaxDescribed)+ceil(services, awsapi.MaxServices))
 	if !r.o.NoTasks {
-		used += max(1, 2*ceil(tasks, 100))
+		used += max(1, 2*ceil(tasks, awsapi.MaxDescribed))
 	}
 	return min(max(Budget(instances, services, tasks)-used, 2), 6)
 }

@@ -256,15 +256,8 @@ func each[T any](ctx context.Context, r *reader, part inventory.Part, list iter.
 	_ = all.Wait()
 }
 
-// Maximum number of items per call. See package awsapi.
-const (
-	instancesPerCall = 100
-	servicesPerCall  = awsapi.MaxServices
-	tasksPerCall     = 100
-)
-
 func (r *reader) instances(ctx context.Context) {
-	each(ctx, r, inventory.PartInstances, r.api.ContainerInstanceARNs(ctx, r.o.Cluster, ""), instancesPerCall,
+	each(ctx, r, inventory.PartInstances, r.api.ContainerInstanceARNs(ctx, r.o.Cluster, ""), awsapi.MaxDescribed,
 		func(ctx context.Context, arns []string) ([]inventory.Instance, error) {
 			return r.api.DescribeInstances(ctx, r.o.Cluster, arns)
 		},
@@ -295,7 +288,7 @@ func (r *reader) instances(ctx context.Context) {
 }
 
 func (r *reader) services(ctx context.Context) {
-	each(ctx, r, inventory.PartServices, r.api.ServiceARNs(ctx, r.o.Cluster), servicesPerCall,
+	each(ctx, r, inventory.PartServices, r.api.ServiceARNs(ctx, r.o.Cluster), awsapi.MaxServices,
 		func(ctx context.Context, arns []string) ([]inventory.Service, error) {
 			return r.api.DescribeServices(ctx, r.o.Cluster, arns)
 		},
@@ -312,7 +305,7 @@ func (r *reader) countTasks(ctx context.Context) {
 		r.inv.Unread = append(r.inv.Unread, inventory.Unread{Part: inventory.PartTasks, Reason: "left out by --no-tasks"})
 		return
 	}
-	each(ctx, r, inventory.PartTasks, r.api.TaskARNs(ctx, r.o.Cluster), tasksPerCall,
+	each(ctx, r, inventory.PartTasks, r.api.TaskARNs(ctx, r.o.Cluster), awsapi.MaxDescribed,
 		func(ctx context.Context, arns []string) ([]inventory.TaskCount, error) {
 			return r.api.CountTasks(ctx, r.o.Cluster, arns)
 		},

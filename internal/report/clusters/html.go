@@ -9,32 +9,22 @@ import (
 
 	"muster/internal/fleet/verdict"
 	"muster/internal/report/junit"
-	"muster/internal/report/ports"
+	"muster/internal/report/page"
 	"muster/internal/term"
 )
 
-// HTML writes the clusters as one page that works without a network and without scripts, in the style of the muster
-// ports page.
+// HTML writes the clusters as one page that works without a network and without scripts.
 func (d Document) HTML(out io.Writer, zone *time.Location) error {
 	var b strings.Builder
-	title := term.HTML("Clusters in " + d.Region)
+	title := "Clusters in " + d.Region
 	if len(d.Clusters) == 1 {
-		title = term.HTML("Cluster " + d.Clusters[0].Name + " in " + d.Region)
+		title = "Cluster " + d.Clusters[0].Name + " in " + d.Region
 	}
-	fmt.Fprintf(
-		&b,
-		"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n"+
-			"<title>%s</title>\n<style>%s</style>\n<h1>%s</h1>\n<p class=\"sum\">%s</p>\n",
-		title,
-		ports.Style,
-		title,
-		verdict.Stamp(d.At),
-	)
+	fmt.Fprintf(&b, "<p class=\"sum\">%s</p>\n", verdict.Stamp(d.At))
 	for _, c := range d.Clusters {
 		c.html(&b, zone)
 	}
-	b.WriteString("</html>\n")
-	_, err := io.WriteString(out, b.String())
+	_, err := io.WriteString(out, page.HTML(title, b.String(), ""))
 	return err
 }
 
@@ -51,13 +41,13 @@ func class(status string) string {
 }
 
 func (c Cluster) html(b *strings.Builder, zone *time.Location) {
-	fmt.Fprintf(b, "<h2>%s</h2>\n<p><strong class=\"%s\">%s</strong></p>\n", term.HTML(c.Name), class(c.Status), term.HTML(c.Verdict))
+	fmt.Fprintf(b, "<h2>%s</h2>\n<p><strong class=\"%s\">%s</strong></p>\n", page.Text(c.Name), class(c.Status), page.Text(c.Verdict))
 	c.htmlProblems(b)
 	for _, u := range c.Unread {
-		fmt.Fprintf(b, "<p class=\"note\">%s unknown: %s %s</p>\n", term.HTML(u.Part), term.HTML(u.Action), term.HTML(u.Reason))
+		fmt.Fprintf(b, "<p class=\"note\">%s unknown: %s %s</p>\n", page.Text(u.Part), page.Text(u.Action), page.Text(u.Reason))
 	}
 	for _, note := range c.Notes {
-		fmt.Fprintf(b, "<p class=\"note\">%s</p>\n", term.HTML(note))
+		fmt.Fprintf(b, "<p class=\"note\">%s</p>\n", page.Text(note))
 	}
 	c.htmlTables(b)
 	c.htmlGroups(b, zone)
@@ -65,16 +55,11 @@ func (c Cluster) html(b *strings.Builder, zone *time.Location) {
 
 func (c Cluster) htmlProblems(b *strings.Builder) {
 	for _, p := range c.Problems {
-		fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s</strong> %s</p>\n", class(p.Status), term.HTML(p.Status), term.HTML(p.Summary))
+		fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s</strong> %s</p>\n", class(p.Status), page.Text(p.Status), page.Text(p.Summary))
 		for _, why := range p.Why {
-			fmt.Fprintf(b, "<p>%s</p>\n", term.HTML(why))
+			fmt.Fprintf(b, "<p>%s</p>\n", page.Text(why))
 		}
-		if p.Fix.Text != "" {
-			fmt.Fprintf(b, "<p>%s</p>\n", term.HTML(p.Fix.Text))
-		}
-		if len(p.Fix.Commands) > 0 {
-			fmt.Fprintf(b, "<pre>%s</pre>\n", term.HTML(strings.Join(p.Fix.Commands, "\n")))
-		}
+		page.Fix(b, p.Fix)
 		b.WriteString("</div>\n")
 	}
 }
@@ -85,12 +70,7 @@ func (c Cluster) htmlTables(b *strings.Builder) {
 		rows = append(rows, []string{i.ID, i.Zone, i.Type, i.Status, yesNo(i.Connected), i.Agent, i.muster(), tasks(i.Running, i.Pending),
 			fmt.Sprintf("%d of %d", i.FreeCPU, i.CPU), fmt.Sprintf("%d of %d", i.FreeMemory, i.Memory), i.Verdict, i.Wrong})
 	}
-	grid(
-		b,
-		"Instances",
-		[]string{"instance", "zone", "type", "status", "connected", "agent", "muster", "tasks", "free CPU", "free MiB", "verdict", "wrong"},
-		rows,
-	)
+	grid(b, "Instances", "instance, zone, type, status, connected, agent, muster, tasks, free CPU, free MiB, verdict, wrong", rows)
 	if c.unpublished() {
 		fmt.Fprintf(b, "<p class=\"note\">muster ?: %s</p>\n", unpublishedText)
 	}
@@ -100,30 +80,10 @@ func (c Cluster) htmlTables(b *strings.Builder) {
 		if s.Skew != nil {
 			skew = strconv.Itoa(*s.Skew)
 		}
-		rows = append(
-			rows,
-			[]string{s.Name, fmt.Sprintf("%d of %d", s.Running, s.Desired), strconv.Itoa(s.Pending), s.Definition, s.spread, skew,
-				s.SkewWhy, s.Rollout, onOff(s.Breaker), s.Verdict, s.Wrong},
-		)
+		rows = append(rows, []string{s.Name, fmt.Sprintf("%d of %d", s.Running, s.Desired), strconv.Itoa(s.Pending), s.Definition, s.spread,
+			skew, s.SkewWhy, s.Rollout, onOff(s.Breaker), s.Verdict, s.Wrong})
 	}
-	grid(
-		b,
-		"Services",
-		[]string{
-			"service",
-			"running",
-			"pending",
-			"task definition",
-			"zones",
-			"skew",
-			"why",
-			"deployment",
-			"circuit breaker",
-			"verdict",
-			"wrong",
-		},
-		rows,
-	)
+	grid(b, "Services", "service, running, pending, task definition, zones, skew, why, deployment, circuit breaker, verdict, wrong", rows)
 }
 
 func (c Cluster) htmlGroups(b *strings.Builder, zone *time.Location) {
@@ -134,35 +94,30 @@ func (c Cluster) htmlGroups(b *strings.Builder, zone *time.Location) {
 		rows = append(rows, []string{g.Name, strconv.Itoa(g.Min), strconv.Itoa(g.Desired), strconv.Itoa(g.Max), strconv.Itoa(g.InService),
 			strings.Join(g.Suspended, ", "), strings.TrimSpace(lines.String()), g.Verdict, g.Wrong})
 	}
-	grid(
-		b,
-		"Auto Scaling groups",
-		[]string{"group", "min", "desired", "max", "in service", "suspended", "schedule", "verdict", "wrong"},
-		rows,
-	)
+	grid(b, "Auto Scaling groups", "group, min, desired, max, in service, suspended, schedule, verdict, wrong", rows)
 }
 
-func grid(b *strings.Builder, title string, heads []string, rows [][]string) {
+// grid writes a table. heads is a list with commas.
+func grid(b *strings.Builder, title, heads string, rows [][]string) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "<h2>%s</h2>\n<table>\n<tr>", title)
-	for _, h := range heads {
-		fmt.Fprintf(b, "<th>%s</th>", h)
-	}
-	b.WriteString("</tr>\n")
-	for _, row := range rows {
-		b.WriteString("<tr>")
-		for n, cell := range row {
-			style := ""
-			if heads[n] == "verdict" {
-				style = " class=\"" + class(cell) + "\""
+	names := strings.Split(heads, ", ")
+	cells := make([][]page.Cell, len(rows))
+	for n, row := range rows {
+		for k, text := range row {
+			cell := page.Cell{HTML: strings.ReplaceAll(page.Text(text), "\n", "<br>")}
+			switch {
+			case names[k] == "verdict":
+				cell.Class = class(text)
+			case len(text) < 40:
+				cell.Class = "id"
 			}
-			fmt.Fprintf(b, "<td%s>%s</td>", style, strings.ReplaceAll(term.HTML(cell), "\n", "<br>"))
+			cells[n] = append(cells[n], cell)
 		}
-		b.WriteString("</tr>\n")
 	}
-	b.WriteString("</table>\n")
+	fmt.Fprintf(b, "<h2>%s</h2>\n", title)
+	page.Table(b, names, cells)
 }
 
 // JUnit writes one test case for each problem, and one for each cluster, service and group without a problem. A run

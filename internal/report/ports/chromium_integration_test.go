@@ -55,7 +55,8 @@ func TestThePageRendersInABrowserWithoutNetwork(t *testing.T) {
 // The control for the tests below: the browser has no network, and a page's errors are reported.
 func TestTheBrowserHasNoNetworkAndTellsOfErrors(t *testing.T) {
 	_, console, _ := rendered(t, []byte(`<!doctype html><script>console.error("boo")</script>
-		<img src="http://127.0.0.1/a.png" onerror="console.error('not loaded: ' + src)"><img src="http://example.com/b.png" onerror="console.error('not loaded: ' + src)">`))
+		<img src="http://127.0.0.1/a.png" onerror="console.error('not loaded: ' + src)">
+		<img src="http://example.com/b.png" onerror="console.error('not loaded: ' + src)">`))
 	all := strings.Join(console, "\n")
 	for _, want := range []string{"boo", "not loaded: http://127.0.0.1", "not loaded: http://example.com"} {
 		if !strings.Contains(all, want) {
@@ -85,10 +86,12 @@ func TestThePageFitsAPhone(t *testing.T) {
 		if err := r.HTML(&page); err != nil {
 			t.Fatal(err)
 		}
-		page.WriteString(`<script>parent.document.body.append("width " + document.documentElement.scrollWidth + " of " + innerWidth + ".")</script>`)
-		frames.WriteString(`<iframe style="border:0" width="400" height="900" srcdoc="` + html.EscapeString(page.String()) + `"></iframe>`)
+		frames.WriteString(`<iframe style="border:0" width="400" height="900" onload="measure(this.contentWindow)" srcdoc="` +
+			html.EscapeString(page.String()) + `"></iframe>`)
 	}
-	dom, _, _ := rendered(t, []byte("<!doctype html><body>"+frames.String()))
+	dom, _, _ := rendered(t, []byte(`<!doctype html><body><script>
+		function measure(w) { document.body.append("width " + w.document.documentElement.scrollWidth + " of " + w.innerWidth + ".") }
+		</script>`+frames.String()))
 	_, tail, _ := strings.Cut(dom, "width ")
 	if strings.Count(dom, "width 400 of 400.") != 2 {
 		t.Errorf("the pages are %.60s wide", tail)

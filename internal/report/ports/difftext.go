@@ -8,6 +8,7 @@ import (
 
 	"muster/internal/base/plural"
 	"muster/internal/report/junit"
+	"muster/internal/report/page"
 	"muster/internal/term"
 	"muster/reach"
 )
@@ -188,5 +189,6 @@ func (d *Diff) HTML(out io.Writer) error {
 			b.WriteString("</div>\n")
 		}
 	}
-	return page(out, "Ports of "+d.Scope+" since "+d.Baseline.Format(time.DateOnly), b.String())
+	_, err := io.WriteString(out, page.HTML("Ports of "+d.Scope+" since "+d.Baseline.Format(time.DateOnly), b.String(), ""))
+	return err
 }

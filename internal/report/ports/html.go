@@ -7,26 +7,17 @@ import (
 	"strings"
 
 	"muster/internal/base/plural"
-	"muster/internal/term"
+	"muster/internal/report/page"
 	"muster/reach"
 )
 
-// HTML writes the report as one page that works without a network. The styles and the picture are inline, and there is
-// no script. The page is not made with html/template, because that would make the linker keep every method of every
-// library.
+// HTML writes the report as one page that works without a network. The picture is inline.
 func (r *Report) HTML(out io.Writer) error {
-	return page(out, "Ports of "+r.Scope, r.Section())
-}
-
-func page(out io.Writer, title, body string) error {
-	title = esc(title)
-	_, err := fmt.Fprintf(out, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"+
-		"<meta name=\"viewport\" content=\"width=device-width\">\n<title>%s</title>\n<style>%s</style>\n<h1>%s</h1>\n%s</html>\n",
-		title, Style, title, body)
+	_, err := io.WriteString(out, page.HTML("Ports of "+r.Scope, r.Section(), ""))
 	return err
 }
 
-// Section returns the report as part of a page that includes Style.
+// Section returns the report as part of a page.
 func (r *Report) Section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<p class=\"sum\">%s, %s, %s: %s</p>\n",
@@ -42,28 +33,7 @@ func (r *Report) Section() string {
 	return b.String()
 }
 
-// Style is the style sheet for a page with a Section, in light and dark mode. Every element isolates its text, so that
-// a name in Arabic or Hebrew does not reorder the text next to it.
-const Style = `
-*{unicode-bidi:isolate}
-:root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--dim:#556;--box:#f3f4f6;--line:#dde;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}
-@media(prefers-color-scheme:dark){:root{--ink:#e3e7ee;--paper:#14181f;--dim:#9aa5b5;--box:#1f2530;--line:#333c4a;--good:#5fce83;--bad:#ff8a7e;--odd:#e9b949}}
-@media print{:root{--ink:#000;--paper:#fff;--dim:#444;--box:#f6f6f6;--line:#ccc;--good:#1a7f37;--bad:#b42318;--odd:#8a6100}}
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:var(--ink);background:var(--paper)}
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}.sum{color:var(--dim)}
-pre{background:var(--box);padding:.6rem;border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;color:var(--ink)}
-body{overflow-wrap:anywhere}.wide{overflow-x:auto;max-width:100%}.id{white-space:nowrap}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top;font-size:14px}
-.p{border-left:4px solid;padding:.1rem .8rem;margin:.8rem 0}.p p,.p summary{margin:.4rem 0;color:var(--ink)}.p strong{color:var(--bad)}.p.unknown strong{color:var(--odd)}
-.k{display:inline-block;width:12px;height:12px;margin:0 .2rem 0 .8rem}.note{color:var(--odd)}
-@media(max-width:48rem){body{margin:1rem auto}tr.head{display:none}table,tbody,tr,td{display:block}td{border:0;padding:.1rem 0}
-tr{border-bottom:1px solid var(--line);padding:.4rem 0}td::before{content:attr(data-h) " ";color:var(--dim)}}
-.open{color:var(--good)}.bad{color:var(--bad)}.unknown{color:var(--odd)}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}
-.f-open{fill:#7cc492;background:#7cc492}.f-bad{fill:#d9534f;background:#d9534f}.f-unknown{fill:#f0c04a;background:#f0c04a}.f-self{fill:#e6e8ec;background:#e6e8ec}
-svg text.m{font:bold 12px system-ui,sans-serif;fill:#1c2430;text-anchor:middle}
-`
-
-func esc(s string) string { return term.HTML(s) }
+func esc(s string) string { return page.Text(s) }
 
 // class returns the CSS class of a status. The status is always written as text too, so that color is never the only
 // sign.
@@ -117,11 +87,9 @@ func (r *Report) htmlFindings(b *strings.Builder) {
 		b.WriteString("<h2>On this host</h2>\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong>%s: %s</p><p>%s</p><p>%s</p>",
-			esc(f.ID), f.certainty(), esc(f.Summary), esc(f.Evidence), esc(f.Fix.Text))
-		if commands := strings.Join(f.Fix.Commands, "\n"); commands != "" {
-			fmt.Fprintf(b, "<pre>%s</pre>", esc(commands))
-		}
+		fmt.Fprintf(b, "<div class=\"p bad\"><p><strong>%s</strong>%s: %s</p><p>%s</p>\n",
+			esc(f.ID), f.certainty(), esc(f.Summary), esc(f.Evidence))
+		page.Fix(b, f.Fix)
 		b.WriteString("</div>\n")
 	}
 	if len(r.Probes) > 0 {
@@ -136,42 +104,40 @@ func (r *Report) htmlFindings(b *strings.Builder) {
 }
 
 func (r *Report) htmlBlocks(b *strings.Builder) {
-	b.WriteString("<h2>Who reaches whom</h2>\n<div class=\"wide\"><table>\n<tr class=\"head\"><th>from</th><th>to</th>")
+	heads := []string{"from", "to"}
 	for _, n := range r.needs {
-		fmt.Fprintf(b, "<th>%s</th>", esc(needLabel(n)))
+		heads = append(heads, needLabel(n))
 	}
-	b.WriteString("</tr>\n")
+	var rows [][]page.Cell
 	for _, bl := range r.rows() {
-		fmt.Fprintf(b, "<tr><td data-h=\"from\">%s</td><td data-h=\"to\">%s</td>", htmlNames(bl.From), htmlNames(bl.To))
+		row := []page.Cell{{HTML: htmlNames(bl.From)}, {HTML: htmlNames(bl.To)}}
 		for _, n := range r.needs {
 			i := slices.IndexFunc(bl.Outcomes, func(o Outcome) bool { return o.Need == n.String() })
 			if i < 0 {
-				fmt.Fprintf(b, "<td data-h=\"%s\">-</td>", esc(needLabel(n)))
+				row = append(row, page.Cell{HTML: "-"})
 				continue
 			}
 			o := bl.Outcomes[i]
-			fmt.Fprintf(b, "<td data-h=\"%s\" class=\"%s\">%s %s</td>", esc(needLabel(n)), class(o.status), mark(o.status), esc(o.cell()))
+			row = append(row, page.Cell{HTML: mark(o.status) + " " + esc(o.cell()), Class: class(o.status)})
 		}
-		b.WriteString("</tr>\n")
+		rows = append(rows, row)
 	}
-	b.WriteString("</table></div>\n")
+	b.WriteString("<h2>Who reaches whom</h2>\n")
+	page.Table(b, heads, rows)
 	if more := len(r.Blocks) + r.MoreBlocks - len(r.rows()); more > 0 {
 		fmt.Fprintf(b, "<p class=\"note\">and %s</p>\n", plural.Count(more, "more row"))
 	}
 }
 
 func (r *Report) htmlPeers(b *strings.Builder) {
-	b.WriteString("<h2>Peers</h2>\n<details><summary>addresses, interfaces and groups</summary>\n<div class=\"wide\"><table>\n" +
-		"<tr class=\"head\"><th>peer</th><th>address</th><th>interface</th><th>subnet</th><th>groups</th></tr>\n")
+	var rows [][]page.Cell
 	for _, p := range r.Peers {
-		b.WriteString("<tr>")
-		for _, cell := range [][2]string{{"peer", htmlName(p.Name)}, {"address", htmlName(p.Address)}, {"interface", htmlName(p.ENI)},
-			{"subnet", htmlName(p.Subnet)}, {"groups", htmlNames(p.Groups)}} {
-			fmt.Fprintf(b, "<td data-h=\"%s\">%s</td>", cell[0], cell[1])
-		}
-		b.WriteString("</tr>\n")
+		rows = append(rows, []page.Cell{{HTML: htmlName(p.Name)}, {HTML: htmlName(p.Address)}, {HTML: htmlName(p.ENI)},
+			{HTML: htmlName(p.Subnet)}, {HTML: htmlNames(p.Groups)}})
 	}
-	b.WriteString("</table></div></details>\n")
+	b.WriteString("<h2>Peers</h2>\n<details><summary>addresses, interfaces and groups</summary>\n")
+	page.Table(b, []string{"peer", "address", "interface", "subnet", "groups"}, rows)
+	b.WriteString("</details>\n")
 }
 
 // htmlTally is the tally, each part in the color of its status.

@@ -234,7 +234,7 @@ func (c *Cluster) addPorts(r *ports.Report) {
 func instance(i verdict.Instance) Instance {
 	return Instance{
 		ID: i.ID, Kind: string(i.Kind), Zone: i.Zone, Type: i.Type, Status: i.Instance.Status, Connected: i.Connected, Agent: i.Agent,
-		Muster: i.Muster(),
+		Muster:  i.Muster(),
 		Running: i.Running, Pending: i.Pending, FreeCPU: i.Free.CPU, CPU: i.Total.CPU, FreeMemory: i.Free.Memory, Memory: i.Total.Memory,
 		Provider: i.Provider, Group: i.Group, State: i.State, Launched: known(i.Launched), Verdict: string(i.Status), Wrong: i.Wrong,
 	}

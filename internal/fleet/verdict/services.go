@@ -96,6 +96,10 @@ func (e *evaluation) look(s *Service) fix.Fix {
 	if s.Event != nil && strings.Contains(s.Event.Message, "unable to place a task") {
 		return fix.Do("See what is missing on each instance:", "muster fit --service "+s.Name+" "+e.flags())
 	}
+	if s.Event == nil && s.Pending > 0 {
+		return fix.Do("See what its tasks wait for:", "aws ecs list-tasks "+e.flags()+" --service-name "+s.Name,
+			"aws ecs describe-tasks "+e.flags()+" --query 'tasks[].[taskArn,lastStatus,containers[].[name,lastStatus,reason]]' --tasks TASK")
+	}
 	return fix.Do("See why its tasks stopped:", "aws ecs list-tasks "+e.flags()+" --service-name "+s.Name+" --desired-status STOPPED",
 		"aws ecs describe-tasks "+e.flags()+" --query 'tasks[].[taskArn,stoppedReason,containers[].reason]' --tasks TASK")
 }

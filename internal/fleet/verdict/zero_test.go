@@ -36,3 +36,13 @@ func TestAServiceThatIsScaledToZeroIsNamed(t *testing.T) {
 		t.Errorf("a daemon: %+v", v.Problems)
 	}
 }
+
+// A task that is pending has not stopped: the fix looks at what it waits for.
+func TestTheFixForPendingTasksLooksAtThem(t *testing.T) {
+	inv := healthy()
+	inv.Services[0].Running, inv.Services[0].Pending = inv.Services[0].Desired-1, 1
+	v := Evaluate(inv, now)
+	if len(v.Problems) == 0 || strings.Contains(strings.Join(v.Problems[0].Fix.Commands, "\n"), "STOPPED") {
+		t.Errorf("problems %+v", v.Problems)
+	}
+}

@@ -144,3 +144,30 @@ func (m *marked) Do(r *http.Request) (*http.Response, error) {
 		GotConn: func(httptrace.GotConnInfo) { m.connected.Store(true) },
 	})))
 }
+
+// HighestMetric returns the maximum of a metric since a time, and the number of hours with data points. The value is nil
+// if there are none. One call returns up to 1,440 hours (API reference, GetMetricStatistics).
+func (c *Client) HighestMetric(
+	ctx context.Context,
+	namespace, name string,
+	dimensions []Dimension,
+	since time.Time,
+) (value *float64, hours int, err error) {
+	in := &cloudwatch.GetMetricStatisticsInput{
+		Namespace: &namespace, MetricName: &name, StartTime: &since, EndTime: aws.Time(time.Now()),
+		Period: aws.Int32(3600), Statistics: []types.Statistic{types.StatisticMaximum},
+	}
+	for _, d := range dimensions {
+		in.Dimensions = append(in.Dimensions, types.Dimension{Name: &d.Name, Value: &d.Value})
+	}
+	out, err := c.cw.GetMetricStatistics(ctx, in)
+	if err != nil {
+		return nil, 0, named("cloudwatch:GetMetricStatistics", err)
+	}
+	for _, p := range out.Datapoints {
+		if p.Maximum != nil && (value == nil || *p.Maximum > *value) {
+			value = p.Maximum
+		}
+	}
+	return value, len(out.Datapoints), nil
+}

@@ -29,6 +29,8 @@ type Definition struct {
 	Status   string // ACTIVE, INACTIVE, DELETE_IN_PROGRESS
 	// Awsvpc: its tasks have network interfaces of their own.
 	Awsvpc bool
+	// MemoryLimit is what a copy can use at most in MiB. It is 0 if neither the task nor each of its containers has a limit.
+	MemoryLimit int
 	// Task has everything but the constraints, the group and the subnets of a service.
 	Task fit.Task
 }
@@ -55,6 +57,7 @@ func (c *Client) TaskDefinition(ctx context.Context, ref string) (Definition, er
 func definition(d *types.TaskDefinition) Definition {
 	out := Definition{
 		Family: aws.ToString(d.Family), Revision: int(d.Revision), Status: string(d.Status), Awsvpc: d.NetworkMode == types.NetworkModeAwsvpc,
+		MemoryLimit: memoryLimit(d),
 	}
 	t := fit.Task{Name: fmt.Sprintf("%s:%d", out.Family, out.Revision), Group: "family:" + out.Family, Needs: needs(d)}
 	if out.Awsvpc {
@@ -103,6 +106,21 @@ func reserved(cpu, memory *string, containers fit.Amounts) fit.Amounts {
 	containers.CPU = cmp.Or(number(cpu), containers.CPU)
 	containers.Memory = cmp.Or(number(memory), containers.Memory)
 	return containers
+}
+
+// memoryLimit adds the limits of the containers. The limit of the task applies to one without a limit, and to all.
+func memoryLimit(d *types.TaskDefinition) int {
+	size, limit := number(d.Memory), 0
+	for _, c := range d.ContainerDefinitions {
+		if aws.ToInt32(c.Memory) == 0 {
+			return size
+		}
+		limit += int(*c.Memory)
+	}
+	if size > 0 && (limit == 0 || limit > size) {
+		return size
+	}
+	return limit
 }
 
 func number(text *string) int {

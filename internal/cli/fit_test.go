@@ -1,18 +1,31 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"muster/internal/awsapi"
 	"muster/internal/sandbox"
 )
 
 // room: a cluster of three instances in two zones. Two tasks of batch fill most of the first; the
 // agent of the third is not connected. The service web lacks two copies, and ECS has said why.
-func room(ts *testscript.TestScript, _ bool, _ []string) {
-	addRoom(box(ts))
+// used: muster-agent has published what the service's tasks used in three hours.
+func room(ts *testscript.TestScript, _ bool, args []string) {
+	b := box(ts)
+	if len(args) == 0 {
+		addRoom(b)
+		return
+	}
+	of := []awsapi.Dimension{{Name: "ClusterName", Value: "prod"}, {Name: "ServiceName", Value: "web"}}
+	for n, percent := range []float64{12, 30.2, 21} {
+		ts.Check(awsapi.FromConfig(b.AWSConfig()).PutMetricData(context.Background(), "Muster", time.Now().Add(-time.Duration(n+1)*time.Hour),
+			[]awsapi.Datum{{Name: "MemoryUsed", Unit: "Percent", Dimensions: of, Value: percent},
+				{Name: "CPUThrottled", Unit: "Percent", Dimensions: of, Value: percent / 3}}))
+	}
 }
 
 func addRoom(b *sandbox.Sandbox) {

@@ -237,7 +237,10 @@ func fitFeatures() map[string]feature {
 			without: map[string]lack{"ec2:DescribeInstanceTypes": {"the limits of network interfaces come from muster's table", "unknown whether a copy fits"}}},
 		"why a service's task does not fit": {
 			policies: policies, use: fits("--service", "web", "--cluster", "prod"), works: "service web (web:2) in cluster prod in eu-west-1: 1 of 2 copies fit",
-			without: map[string]lack{"ecs:DescribeServices": denied}},
+			without: map[string]lack{
+				"ecs:DescribeServices":           denied,
+				"cloudwatch:GetMetricStatistics": {"memory: unknown: cloudwatch:GetMetricStatistics is not allowed", "1 of 2 copies fit"},
+			}},
 		"similar task definitions": {
 			policies: policies, use: fits("wbe", "--cluster", "prod"), works: "did you mean web?",
 			without: map[string]lack{"ecs:ListTaskDefinitionFamilies": names("no such task definition: wbe")}},

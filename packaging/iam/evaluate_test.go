@@ -214,9 +214,10 @@ var references = map[string]reference{
 	"autoscaling:DescribeScheduledActions":     {},
 	"autoscaling:DescribeScalingActivities":    {},
 
-	"cloudformation:SignalResource": {resource: "stack", keys: []string{"aws:ResourceTag/muster:cluster"}},
-	"cloudwatch:PutMetricData":      {keys: []string{"cloudwatch:namespace"}},
-	"events:PutEvents":              {resource: "event-bus", keys: []string{"events:source"}},
+	"cloudformation:SignalResource":  {resource: "stack", keys: []string{"aws:ResourceTag/muster:cluster"}},
+	"cloudwatch:GetMetricStatistics": {},
+	"cloudwatch:PutMetricData":       {keys: []string{"cloudwatch:namespace"}},
+	"events:PutEvents":               {resource: "event-bus", keys: []string{"events:source"}},
 
 	"ec2:DescribeInstances":           {},
 	"ec2:DescribeNetworkInterfaces":   {},

@@ -157,7 +157,7 @@ func TestTheStacksRoleAllowsWhatThePoliciesDo(t *testing.T) {
 		"autoscaling:DescribeScheduledActions", "autoscaling:DescribeScalingActivities",
 
 		// muster fit: for people, too
-		"ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitionFamilies", "ec2:DescribeInstanceTypes",
+		"ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitionFamilies", "ec2:DescribeInstanceTypes", "cloudwatch:GetMetricStatistics",
 	}
 	for _, action := range notUsed {
 		if !slices.Contains(want, action) {

@@ -53,6 +53,59 @@ func TestAClusterInMotoIsOneScreen(t *testing.T) {
 	}
 }
 
+// moto registers each instance with 4096 CPU units, 7482 MiB and five ports (moto/ecs/models.py, ContainerInstance), and
+// with attributes for its zone and type. It starts no task, so everything is free.
+func TestWhatFitsInMoto(t *testing.T) {
+	environ, cfg := startMoto(t)
+	buildCluster(t, cfg)
+	fleet := ecs.NewFromConfig(cfg)
+	for family, c := range map[string]types.ContainerDefinition{
+		"half":  {Memory: aws.Int32(3741)},
+		"big":   {Memory: aws.Int32(7483)},
+		"soft":  {Memory: aws.Int32(7483), MemoryReservation: aws.Int32(2494)},
+		"shell": {Memory: aws.Int32(64), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(22), HostPort: aws.Int32(22)}}},
+		"front": {Memory: aws.Int32(64), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(80)}}},
+	} {
+		c.Name, c.Image = aws.String("app"), aws.String("nginx")
+		must(fleet.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
+			Family: &family, ContainerDefinitions: []types.ContainerDefinition{c},
+		}))(t)
+	}
+	for _, c := range []struct {
+		ask  string
+		exit int
+		want string
+	}{
+		{"half --count 24", 0, `half:1 in cluster grid in ` + region + `: all 24 copies fit\n`},
+		{"half --count 25", 1, `(?s)24 of 25 copies fit\n.*Add 1 instance of type m5.large`},
+		{"big", 1, `(?s)no copy fits\n.*needs 7483 MiB of memory, 7482 free`},
+		{"soft --count 36", 0, `all 36 copies fit`},
+		{"shell", 1, `(?s)no copy fits.*host port tcp/22 is in use`},
+		{"front --count 12", 0, `(?s)all 12 copies fit.*` + region + `a +4 +4\n`},
+		{"front --count 13", 1, `12 of 13 copies fit`},
+		{"--service cache", 0, `service cache \(cache:1\) in cluster grid in ` + region + `: all 6 copies fit`},
+		{"--service cach", 64, `did you mean cache`},
+		{"bigg", 64, `did you mean big`},
+	} {
+		for _, columns := range []int{80, 140} {
+			args := append([]string{"fit", "--cluster", "grid", "--region", region}, strings.Fields(c.ask)...)
+			cmd := exec.CommandContext(t.Context(), binary, args...)
+			cmd.Env = append(environ, "PATH=/usr/bin:/bin", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "NO_COLOR=1",
+				fmt.Sprintf("COLUMNS=%d", columns))
+			data, _ := cmd.CombinedOutput()
+			out := string(data)
+			if got := cmd.ProcessState.ExitCode(); got != c.exit || !regexp.MustCompile(c.want).MatchString(out) {
+				t.Errorf("fit %s exited with %d, want %d with %s:\n%s", c.ask, got, c.exit, c.want, out)
+			}
+			for line := range strings.Lines(out) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > columns && !strings.Contains(line, " aws ") {
+					t.Errorf("fit %s: a line of %d: %s", c.ask, n, line)
+				}
+			}
+		}
+	}
+}
+
 func buildCluster(t *testing.T, cfg aws.Config) {
 	t.Helper()
 	ctx, fleet, asg, vm := t.Context(), ecs.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), ec2.NewFromConfig(cfg)

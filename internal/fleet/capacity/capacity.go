@@ -2,7 +2,7 @@
 // cluster with their tasks.
 //
 //	calls   task definition 1, service 1, container instances 2 per 100, tasks 2 per 100,
-//	        and 1 per 100 instance types for a task in awsvpc mode
+//	        1 per 100 instance types for a task in awsvpc mode, and 2 for what a service's tasks used
 //
 // If a call is denied, its data is unknown, with the IAM action. The instances are still evaluated with the data that
 // is known.
@@ -40,6 +40,7 @@ type API interface {
 	PlacedTasks(ctx context.Context, cluster string, arns []string) ([]awsapi.PlacedTask, error)
 	InterfaceLimits(ctx context.Context, kinds []string) (map[string]int, error)
 	DescribeProviders(ctx context.Context, cluster string) ([]inventory.Provider, error)
+	HighestMetric(ctx context.Context, namespace, name string, dimensions []awsapi.Dimension, since time.Time) (*float64, int, error)
 	Region() string
 }
 
@@ -60,6 +61,7 @@ type Answer struct {
 	// Event is the service's latest event about a task that could not be placed, or nil.
 	Event   *fit.Event
 	EventAt time.Time
+	Used    *Used // nil if the question names no service
 	Notes   []string
 }
 
@@ -75,6 +77,9 @@ func Evaluate(ctx context.Context, api API, q Question) (*Answer, error) {
 		return nil, err
 	}
 	r.out.Report = fit.Evaluate(task, instances, count)
+	if r.q.Service != "" {
+		r.out.Used = r.used(ctx)
+	}
 	return r.out, nil
 }
 

@@ -15,7 +15,7 @@ import (
 const stuck = time.Hour
 
 func (e *evaluation) services() {
-	var asleep []string
+	var asleep, zero []string
 	for n := range e.inv.Services {
 		s := Service{Service: &e.inv.Services[n], Status: Pass}
 		s.Event = matters(s.Events)
@@ -28,12 +28,20 @@ func (e *evaluation) services() {
 				asleep = append(asleep, s.Name)
 				worse(&s.Status, &s.Wrong, Info, "asleep")
 			}
+		case s.Desired == 0 && s.Running == 0 && s.Scheduling != "DAEMON":
+			zero = append(zero, s.Name)
+			worse(&s.Status, &s.Wrong, Info, "scaled to 0")
 		default:
 			e.deployment(&s)
 			e.count(&s)
 			e.skew(&s)
 		}
 		e.v.Services = append(e.v.Services, s)
+	}
+	if len(zero) > 0 {
+		e.add(Problem{ID: "service-zero", Status: Info,
+			Summary: fmt.Sprintf("%s the desired count 0", plural.Of(len(zero), "service has", "services have")),
+			Why:     []string{some(zero), "not read: the schedules of Application Auto Scaling, which may set it"}})
 	}
 	if len(asleep) > 0 && !e.v.Asleep {
 		e.add(
@@ -87,6 +95,10 @@ func (e *evaluation) deployment(s *Service) {
 func (e *evaluation) look(s *Service) fix.Fix {
 	if s.Event != nil && strings.Contains(s.Event.Message, "unable to place a task") {
 		return fix.Do("See what is missing on each instance:", "muster fit --service "+s.Name+" "+e.flags())
+	}
+	if s.Event == nil && s.Pending > 0 {
+		return fix.Do("See what its tasks wait for:", "aws ecs list-tasks "+e.flags()+" --service-name "+s.Name,
+			"aws ecs describe-tasks "+e.flags()+" --query 'tasks[].[taskArn,lastStatus,containers[].[name,lastStatus,reason]]' --tasks TASK")
 	}
 	return fix.Do("See why its tasks stopped:", "aws ecs list-tasks "+e.flags()+" --service-name "+s.Name+" --desired-status STOPPED",
 		"aws ecs describe-tasks "+e.flags()+" --query 'tasks[].[taskArn,stoppedReason,containers[].reason]' --tasks TASK")

@@ -200,7 +200,18 @@ func (e *evaluation) noWake(g *inventory.Group, runs []Run) string {
 			return fmt.Sprintf("the scheduled action %s cannot raise the capacity: max is 0", r.Action)
 		}
 	}
-	return "no scheduled action of this group raises its capacity; a schedule elsewhere may, such as EventBridge Scheduler"
+	return "no scheduled action of this group raises its capacity; not read: EventBridge Scheduler, Lambda functions, automations by tag" +
+		startAfter(g)
+}
+
+// startAfter returns what the tag StartAfter says. An automation may read it, which muster cannot know.
+func startAfter(g *inventory.Group) string {
+	for key, value := range g.Tags {
+		if strings.EqualFold(key, "StartAfter") && value != "" {
+			return fmt.Sprintf("; its tag %s says %s", key, value)
+		}
+	}
+	return ""
 }
 
 // groups evaluates the Auto Scaling groups.

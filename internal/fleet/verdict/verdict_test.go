@@ -324,6 +324,10 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			inv.Providers[0].Scaling, g.Scheduled = true, nil
 			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a monitor alarm TargetTracking-workers-AlarmLow in state ALARM triggered policy ECSManagedAutoScalingPolicy changing the desired capacity from 1 to 0."
 		}, Pass, "the scaling policy ECSManagedAutoScalingPolicy", "2026-11-27T19:00:05Z", "", "scales it out when a task needs an instance"},
+		"by a tag": {func(_ *inventory.Inventory, g *inventory.Group) {
+			g.Scheduled, g.Tags = nil, map[string]string{"StartAfter": "2027-01-04T06:00"}
+			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a user request explicitly set group desired capacity changing the desired capacity from 1 to 0."
+		}, Pass, "a request (", "2026-11-27T19:00:05Z", "", "automations by tag; its tag StartAfter says 2027-01-04T06:00"},
 		"nothing wakes it": {func(_ *inventory.Inventory, g *inventory.Group) { g.Scheduled = g.Scheduled[:1] }, Warn,
 			"a scheduled action, probably sleep", "2026-11-27T19:00:05Z", "", "no scheduled action of this group"},
 		"scheduled actions are suspended": {func(_ *inventory.Inventory, g *inventory.Group) { g.Suspended = []string{"ScheduledActions"} }, Warn,
@@ -378,19 +382,4 @@ func stamps(s *Sleep) (since, wake string) {
 		wake = Stamp(s.Wake.At)
 	}
 	return since, wake
-}
-
-// One group of two sleeps: only the services of its capacity provider wait for it.
-func TestAServiceOfASleepingGroupIsNoProblem(t *testing.T) {
-	inv := healthy()
-	inv.Providers = append(inv.Providers, inventory.Provider{Name: "night", Group: "batch"})
-	inv.Groups = append(inv.Groups, inventory.Group{Name: "batch", Max: 4, Provider: "night", ActivitiesRead: true})
-	inv.Services = append(
-		inv.Services,
-		inventory.Service{Name: "report", Status: "ACTIVE", Providers: []string{"night"}, Scheduling: "REPLICA", Desired: 2},
-	)
-	v := Evaluate(inv, now)
-	if v.Status != Info || !strings.HasPrefix(v.Line, "Healthy: ") || v.Problems[0].ID != "service-asleep" || v.Asleep {
-		t.Errorf("%s %q %+v", v.Status, v.Line, v.Problems)
-	}
 }

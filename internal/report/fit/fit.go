@@ -29,6 +29,7 @@ type Report struct {
 	HostPorts []string    `json:"host_ports,omitempty"`
 
 	Event     *Event     `json:"event,omitempty"`
+	Used      *Used      `json:"used,omitempty"` // only with --service
 	Changes   []Change   `json:"changes"`
 	Zones     []fit.Zone `json:"zones"`
 	Instances []Instance `json:"instances"`
@@ -50,6 +51,16 @@ type Event struct {
 	// Instance is that container instance, if it is still in the cluster. Now lists what it lacks now.
 	Instance string        `json:"instance,omitempty"`
 	Now      []fit.Missing `json:"now,omitempty"`
+}
+
+// Used is what the tasks of the service used at most since a time. A missing value is unknown.
+type Used struct {
+	Since     time.Time `json:"since"`
+	Hours     int       `json:"hours"` // with data
+	Memory    *float64  `json:"memory_percent,omitempty"`
+	MiB       *int      `json:"memory,omitempty"` // at most, of a copy
+	Throttled *float64  `json:"cpu_throttled_percent,omitempty"`
+	Unknown   string    `json:"unknown,omitempty"` // why
 }
 
 // Change is a change that lets more copies fit.
@@ -104,6 +115,9 @@ func New(a *capacity.Answer) *Report {
 	}
 	for _, c := range a.Changes {
 		r.Changes = append(r.Changes, change(c))
+	}
+	if u := a.Used; u != nil {
+		r.Used = &Used{u.Since, u.Hours, u.Memory, u.MiB, u.Throttled, u.Unknown}
 	}
 	r.closest, r.lacks = a.Closest()
 	r.event(a)

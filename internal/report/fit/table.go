@@ -29,6 +29,7 @@ func (r *Report) Table(out io.Writer, style term.Style) error {
 	}
 	p.Blank()
 	p.Line(r.needs())
+	p.Labelled("used", r.used()...)
 	p.Blank()
 	p.Print(r.zoneTable())
 	instances(p, r.Instances)
@@ -86,6 +87,32 @@ func (r *Report) needs() string {
 		text += ", host port " + strings.Join(r.HostPorts, ", ")
 	}
 	return text
+}
+
+// spare is the share of the highest use that docs/guides/resources.md adds to it for a limit.
+const spare = 0.25
+
+// used returns what the tasks of the service used, against what they reserve.
+func (r *Report) used() (out []string) {
+	u := r.Used
+	switch {
+	case u == nil:
+		return nil
+	case u.Memory == nil:
+		out = []string{"memory: unknown: " + u.Unknown}
+	case u.MiB == nil:
+		out = []string{fmt.Sprintf("memory: at most %.0f%% of a container's limit in %s with data", *u.Memory, plural.Count(u.Hours, "hour"))}
+	default:
+		text := fmt.Sprintf("memory: at most %d MiB, %.0f%% of the limit, in %s with data", *u.MiB, *u.Memory, plural.Count(u.Hours, "hour"))
+		if enough := int(float64(*u.MiB) * (1 + spare)); enough < r.Needs.Memory {
+			text += fmt.Sprintf("; %d MiB would leave a quarter to spare", enough)
+		}
+		out = []string{text}
+	}
+	if u.Throttled != nil {
+		out = append(out, fmt.Sprintf("CPU: throttled in at most %.0f%% of the periods", *u.Throttled))
+	}
+	return out
 }
 
 func (r *Report) zoneTable() string {

@@ -92,8 +92,8 @@ func (r *Report) problems(w *printer) {
 			}
 			w.blank()
 			w.verdict(o.status, o.Sentence)
-			if more := len(b.From)*len(b.To) - 1; more > 0 {
-				w.labelled("pairs", some(b.From)+" -> "+some(b.To))
+			if more := b.Pairs() - 1; more > 0 {
+				w.labelled("pairs", some(b.from)+" -> "+some(b.to))
 			}
 			r.fixes(w, o)
 		}
@@ -146,7 +146,7 @@ func (r *Report) grid(w *printer) {
 	}
 	var rows [][]term.Cell
 	for _, b := range r.rows() {
-		row := []term.Cell{{Text: some(b.From)}, {Text: some(b.To)}}
+		row := []term.Cell{{Text: some(b.from)}, {Text: some(b.to)}}
 		by := map[string]Outcome{}
 		for _, o := range b.Outcomes {
 			by[o.Need] = o

@@ -36,7 +36,7 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs returns the IDs of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-ecs-silent", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-ecs-silent", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped", "muster-gate"}
 }
 
 // Problems returns the problems that the state shows. The state must not be stale.
@@ -101,6 +101,8 @@ func (s State) Problems(now time.Time) []Problem {
 	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "they are sent, the oldest first, once CloudWatch accepts them",
 		"%s of metrics are queued on disk (%.1f MB)", plural.Count(p.Waiting, "minute"), float64(p.Bytes)/1e6)
 	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "", "%s dropped since muster-agent started", plural.Count(p.Dropped, "data point"))
+	bad, why, to := s.Gate.problem()
+	add(bad != "", true, "muster-gate", to, why, "%s", bad)
 	return all
 }
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"muster/internal/base/gate"
+	"muster/internal/term"
 )
 
 // door records the values that are set, and when.
@@ -32,19 +34,23 @@ func TestTheGateFollowsThePortsOnceALookWasRepeated(t *testing.T) {
 		err       error
 		want      []string
 		says      string
+		status    string // the line of muster status
 	}{
 		"open, closed for one look, closed": {
 			looks:     []gate.State{gate.Open, gate.Open, gate.Closed, gate.Open, gate.Undecided, gate.Closed, gate.Closed},
 			confirmed: true, want: []string{"open", "closed"}, says: "set attribute muster.ports=closed of this container instance",
+			status: "muster.ports=closed (set ",
 		},
-		"unknown": {looks: []gate.State{gate.Undecided}, confirmed: true},
-		"another instance, or one that ECS does not confirm": {looks: []gate.State{gate.Closed}, says: "ECS has not confirmed the registration"},
+		"unknown": {looks: []gate.State{gate.Undecided}, confirmed: true, status: "not set since muster-agent started; the ports were undecided"},
+		"another instance, or one that ECS does not confirm": {looks: []gate.State{gate.Closed}, says: "ECS has not confirmed the registration",
+			status: "NOT SET to closed: ECS has not confirmed the registration"},
 		"not allowed": {looks: []gate.State{gate.Closed}, confirmed: true, err: errors.New("ecs:PutAttributes is not allowed"),
-			says: "attribute muster.ports was not set to closed and stays as it is: ecs:PutAttributes is not allowed"},
+			says:   "attribute muster.ports was not set to closed and stays as it is: ecs:PutAttributes is not allowed",
+			status: "NOT SET to closed: ecs:PutAttributes is not allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(t, "PORTS", "ignite2")
+				s := newStage(t, "PORTS", "ignite2", "GATE", "muster.ports")
 				d := &door{err: c.err}
 				s.Gate = &gate.Gate{Name: "muster.ports", API: d}
 				looks := 0
@@ -64,6 +70,10 @@ func TestTheGateFollowsThePortsOnceALookWasRepeated(t *testing.T) {
 				}
 				if c.says != "" && strings.Count(s.journal.String(), c.says) != 1 {
 					t.Errorf("%q is logged more than once", c.says)
+				}
+				var status bytes.Buffer
+				if err := s.state(time.Now()).Table(&status, term.Style{}, time.Now()); err != nil || !strings.Contains(status.String(), c.status) {
+					t.Errorf("the status lacks %q (%v):\n%s", c.status, err, status.String())
 				}
 				if c.looks[0] != gate.Undecided && at[1].Sub(at[0]) != gateAgain {
 					t.Errorf("the second look came after %s", at[1].Sub(at[0]))

@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"muster/agent/agentstate"
 	"muster/internal/base/gate"
 )
 
@@ -16,6 +18,7 @@ type Ports struct {
 	First   string // a sentence about the first of them
 	Remedy  string
 	Gate    gate.State
+	Trouble string // why the ports could not be checked; empty if they could
 }
 
 // portsPatience is the timeout of one check, which makes a few calls per hundred peers.
@@ -32,6 +35,7 @@ func (a *Agent) observeGate(ctx context.Context, is gate.State) (again bool) {
 	ctx, stop := context.WithTimeout(ctx, portsPatience)
 	defer stop()
 	line, failed, again := a.Gate.Observe(ctx, is, a.shared.confirmedSelf())
+	a.shared.setGate(a.Gate.Standing())
 	switch {
 	case line == "":
 	case failed:
@@ -40,6 +44,28 @@ func (a *Agent) observeGate(ctx context.Context, is gate.State) (again bool) {
 		a.report(a.Log.Info, "gate", line)
 	}
 	return again
+}
+
+// gateState returns the state of the attribute, or nil if no gate is set.
+func (a *Agent) gateState() *agentstate.Gate {
+	if a.Settings.Config == nil || a.Settings.Gate == "" {
+		return nil
+	}
+	is, ports := a.shared.latestGate()
+	out := &agentstate.Gate{Attribute: a.Settings.Gate, Since: is.Since, Checked: is.Looked, Why: is.Why}
+	if is.Set != gate.Undecided {
+		out.Value = is.Set.String()
+	}
+	switch {
+	case a.Ports == nil && len(a.Waits.List()) == 0:
+		out.Why = "no replication ports are set (MUSTER_PORTS)"
+	case !is.Looked.IsZero():
+		out.Ports = is.Seen.String()
+	}
+	if is.Seen == gate.Undecided {
+		out.Why = cmp.Or(out.Why, ports.Trouble)
+	}
+	return out
 }
 
 // watchPorts checks the ports once per period. The times are random, so that the instances of a fleet do not check
@@ -62,7 +88,9 @@ func (a *Agent) watchPorts(ctx context.Context, period time.Duration) {
 		if err != nil && ctx.Err() == nil && !failureLogged {
 			log.Warn("could not evaluate the replication ports: " + err.Error())
 		}
-		failureLogged = err != nil
+		if failureLogged = err != nil; failureLogged {
+			found.Trouble = err.Error()
+		}
 		a.shared.setPorts(found)
 		if a.observeGate(ctx, found.Gate) {
 			next.Reset(gateAgain)

@@ -22,6 +22,7 @@ type shared struct {
 	ports   Ports
 	limits  limits.Reading
 	self    gate.Self
+	gate    gate.Standing
 	held    []announce.Event // events for the agent that inherits from this one
 }
 
@@ -63,6 +64,19 @@ func (s *shared) latestPorts() Ports {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ports
+}
+
+func (s *shared) setGate(is gate.Standing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate = is
+}
+
+// latestGate returns the state of the attribute, and the check of the ports that it follows.
+func (s *shared) latestGate() (gate.Standing, Ports) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gate, s.ports
 }
 
 func (s *shared) setLimits(read limits.Reading) {

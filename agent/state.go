@@ -40,6 +40,7 @@ func (a *Agent) state(now time.Time) agentstate.State {
 		CrashLoops:   listed(seen.Looping, crashloop.Says()),
 		Publishing:   a.publishing(),
 		Events:       a.events(),
+		Gate:         a.gateState(),
 		Self:         agentstate.Self{RSS: memory(), CPU: cpu(), Calls: a.Calls()},
 	}
 	for _, o := range a.loop.orphans.now[:min(len(a.loop.orphans.now), agentstate.Most)] {

@@ -10,7 +10,7 @@ import (
 // endpoint in To. It does not include pairs of endpoints that share an interface.
 type Block struct {
 	From, To []int     // indexes into Matrix.From and Matrix.To
-	Outcomes []Outcome // indexed like Matrix.Needs
+	Outcomes []Outcome // indexed like Matrix.Needs; blocks share them
 }
 
 // Worst returns the worst status in the block.
@@ -25,10 +25,11 @@ func (b *Block) Worst() Status {
 // Blocks merges equal rows and equal columns and returns the resulting blocks, sorted by status with the worst first,
 // then by size with the largest first. Every evaluated pair is in exactly one block.
 func (m *Matrix) Blocks() []Block {
-	g := grid{m, m.fill()}
+	g := grid{m: m, cells: m.fill()}
 	rows := groupEqual(len(m.rows), func(r int) string { return g.key(r, len(m.cols), g.rowCell) })
 	cols := groupEqual(len(m.cols), func(c int) string { return g.key(c, len(m.rows), g.colCell) })
 	froms, tos := membersOf(m.row, rows), membersOf(m.col, cols)
+	g.known = map[string][]Outcome{}
 	var out []Block
 	for i, from := range froms {
 		for k, to := range tos {
@@ -61,6 +62,7 @@ func (m *Matrix) withoutSelf(from, to []int) Block {
 type grid struct {
 	m     *Matrix
 	cells [][]uint32
+	known map[string][]Outcome // the outcomes of blocks, of which many are equal
 }
 
 // fill replaces cells that represent no evaluated pair (an endpoint that is alone in its class, towards itself) with
@@ -82,20 +84,33 @@ func (m *Matrix) fill() [][]uint32 {
 		if r := int(m.row[from]); ok && rowOf[r] == 1 {
 			for k := range cells {
 				row := cells[k][r*len(m.cols) : (r+1)*len(m.cols)]
-				row[col] = mostFrequent(row, col)
+				row[col] = mostFrequent(row, col, m.alike(col))
 			}
 		}
 	}
 	return cells
 }
 
-func mostFrequent(row []uint32, except int) uint32 {
+// alike returns the columns whose endpoints have the groups and the subnet of those of col. Most of them fare alike.
+func (m *Matrix) alike(col int) (out []int) {
+	class := func(col int) class { return m.classes[m.cols[col]] }
+	for i := range m.cols {
+		if i != col && class(i).guard == class(col).guard && class(i).acl == class(col).acl {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// mostFrequent returns the most frequent value in the columns, or in all columns but one if there are none.
+func mostFrequent(row []uint32, except int, columns []int) uint32 {
+	if len(columns) == 0 {
+		columns = slices.DeleteFunc(indexes(len(row)), func(i int) bool { return i == except })
+	}
 	count := map[uint32]int{}
 	best := row[except]
-	for i, id := range row {
-		if i == except {
-			continue
-		}
+	for _, i := range columns {
+		id := row[i]
 		count[id]++
 		if n := count[id]; n > count[best] || n == count[best] && id < best {
 			best = id
@@ -120,9 +135,16 @@ func (g grid) key(line, length int, cell func(need, line, i int) uint32) string 
 }
 
 func (g grid) outcomes(row, col int) []Outcome {
-	out := make([]Outcome, len(g.cells))
+	var key []byte
 	for need := range g.cells {
-		out[need] = g.m.outcomes[g.rowCell(need, row, col)]
+		key = binary.BigEndian.AppendUint32(key, g.rowCell(need, row, col))
+	}
+	out, ok := g.known[string(key)]
+	if !ok {
+		for need := range g.cells {
+			out = append(out, g.m.outcomes[g.rowCell(need, row, col)])
+		}
+		g.known[string(key)] = out
 	}
 	return out
 }

@@ -22,6 +22,7 @@ func TestProfilesHoldTheTable(t *testing.T) {
 		"ignite2-compact":           "tcp 47500-47509, tcp 47100-47109",
 		"ignite2+thin+rest+jetty":   "tcp 47500-47599, tcp 47100-47199, tcp 10800-10900, tcp 11211-11310, tcp 8080-8179",
 		"ignite2-multicast":         "udp 47400",
+		"hazelcast-multicast":       "udp 54327",
 		"ignite2-legacy":            "tcp 48100-48199, udp 31100-31199, tcp 49112",
 		"ignite3":                   "tcp 3344",
 		"hazelcast":                 "tcp 5701-5800",
@@ -104,7 +105,7 @@ func TestCollidingProfilesCauseAWarning(t *testing.T) {
 	contains(t, strings.Join(warnings, "\n"), "ignite2 Jetty REST", "tomcat-cluster HTTP connector", "tcp 8080:", "multicast")
 	for selected, count := range map[string]int{
 		"ignite2": 0, "ignite2+jetty": 0, "ignite2,tcp/47500": 0, "elasticsearch": 0, "consul,etcd": 0,
-		"ignite2+thin,ignite3+client": 1, "jgroups,infinispan": 1, "ignite2,ignite2-compact": 2, "ignite2-multicast": 1,
+		"ignite2+thin,ignite3+client": 1, "jgroups,infinispan": 1, "ignite2,ignite2-compact": 2, "ignite2-multicast": 1, "hazelcast-multicast": 1,
 	} {
 		if _, warnings, _ := ParsePorts(selected); len(warnings) != count {
 			t.Errorf("%s: %q", selected, warnings)

@@ -96,7 +96,7 @@ func igniteProfiles() []Profile {
 		},
 		{
 			Name:   "ignite3",
-			Source: "Ignite 3: NetworkConfigurationSchema, ClientConnectorConfigurationSchema, RestConfigurationSchema: single ports, no ranges",
+			Source: "Ignite 3.1: NetworkConfigurationSchema, ClientConnectorConfigurationSchema, RestConfigurationSchema: single ports, no ranges",
 			Needs:  []Need{tcp("network", 3344, 3344)},
 			Roles: []Role{client("client", tcp("client", 10800, 10800)),
 				client("rest", tcp("REST", 10300, 10300), tcp("REST TLS", 10400, 10400))},
@@ -132,15 +132,27 @@ func gridProfiles() []Profile {
 			Needs:  []Need{tcp("member", 5701, 5800)},
 		},
 		{
-			Name: "jgroups", Source: "JGroups 5: TPConfig bind_port 7800, port_range 10; tcp-default.xml, FD_SOCK2 offset 100",
+			Name:    "hazelcast-multicast",
+			Source:  "Hazelcast 5: MulticastConfig DEFAULT_MULTICAST_PORT 54327 on 224.2.2.3, off by default",
+			Needs:   []Need{udp("multicast join", 54327)},
+			Warning: noMulticast + ": give Hazelcast the AWS discovery or a list of members",
+		},
+		{
+			Name: "jgroups",
+			Source: "JGroups 5.5: tcp.xml, bind_port 7800; TPConfig, port_range 10, last port+range; " +
+				"FD_SOCK2, offset 100, port_range 3 from the port in use",
 			Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 7900, 7912)},
 		},
 		{
-			Name: "infinispan", Source: "Infinispan: default-jgroups-ec2.xml, FD_SOCK2 offset 50000",
+			Name: "infinispan",
+			Source: "Infinispan 14 to 16: default-jgroups-ec2.xml, bind_port 7800, port_range 10; " +
+				"FD_SOCK2, offset 50000 (before 14 it is FD_SOCK, on any port)",
 			Needs: []Need{tcp("transport", 7800, 7810), tcp("FD_SOCK2", 57800, 57812)},
 		},
 		{
-			Name: "tomcat-cluster", Source: "Tomcat: tribes/transport/ReceiverBase.java, port 4000, autoBind 100, last port+autoBind-1; server.xml, HTTP connector 8080",
+			Name: "tomcat-cluster",
+			Source: "Tomcat 11: tribes/transport/ReceiverBase.java, port 4000, autoBind 100, last port+autoBind-1; " +
+				"server.xml, HTTP connector 8080",
 			Needs:  []Need{tcp("receiver", 4000, 4099)},
 			Beside: []Need{tcp("HTTP connector", 8080, 8080)},
 			Warning: noMulticast + ": without one, tomcat's default membership (228.0.0.4:45564) finds no member; " +
@@ -151,7 +163,9 @@ func gridProfiles() []Profile {
 			Needs: []Need{tcp("server", 9410, 9410), tcp("group", 9430, 9430)},
 		},
 		{
-			Name: "pekko", Source: "Pekko 1.0: remote reference.conf, artery.canonical.port; management reference.conf, http.port (25520 and 8558 before 1.0)",
+			Name: "pekko",
+			Source: "Pekko and Pekko Management 1.0 to 2.0: reference.conf, artery.canonical.port 17355 and management.http.port 7626 " +
+				"(25520 and 8558 in snapshots before 1.0)",
 			Needs: []Need{tcp("Artery", 17355, 17355)}, Roles: []Role{{"management", []Need{tcp("management", 7626, 7626)}}},
 		},
 		{
@@ -192,15 +206,15 @@ func storeProfiles() []Profile {
 			tcp("native transport", 9042, 9042), tcp("shard-aware transport", 19042, 19042)),
 		elasticsearch("elasticsearch", "Elasticsearch guide, networking: transport.port, http.port"),
 		elasticsearch("opensearch", "OpenSearch, network settings: transport.port, http.port"),
-		redis("redis-cluster", "Redis: redis.conf, port and cluster-port (10000 above)"),
-		redis("valkey", "Valkey: valkey.conf, port and cluster-port (10000 above)"),
+		redis("redis-cluster", "Redis 7.4: redis.conf, port and cluster-port (10000 above)"),
+		redis("valkey", "Valkey 8.0: valkey.conf, port and cluster-port (10000 above)"),
 		{
-			Name: "redis-sentinel", Source: "Redis: sentinel.conf, port 26379; redis.conf, port 6379",
+			Name: "redis-sentinel", Source: "Redis 7.4: sentinel.conf, port 26379; redis.conf, port 6379",
 			Needs: []Need{tcp("sentinel", 26379, 26379), tcp("data", 6379, 6379)},
 		},
 		{
 			Name:   "zookeeper",
-			Source: "ZooKeeper: zoo_sample.cfg, clientPort; administrator's guide, server.x=host:2888:3888",
+			Source: "ZooKeeper 3.9: zoo_sample.cfg, clientPort; getting started, server.x=host:2888:3888",
 			Needs: []Need{
 				tcp("follower", 2888, 2888),
 				tcp("election", 3888, 3888),
@@ -208,7 +222,7 @@ func storeProfiles() []Profile {
 			Roles: []Role{client("client", tcp("client", 2181, 2181))},
 		},
 		{
-			Name: "etcd", Source: "etcd: embed/config.go, DefaultListenPeerURLs, DefaultListenClientURLs",
+			Name: "etcd", Source: "etcd 3.7: server/embed/config.go, DefaultListenPeerURLs, DefaultListenClientURLs",
 			Needs: []Need{tcp("peer", 2380, 2380)}, Roles: []Role{client("client", tcp("client", 2379, 2379))},
 		},
 		{
@@ -263,10 +277,10 @@ func brokerProfiles() []Profile {
 			Roles: []Role{{"stream", []Need{tcp("stream replication", 6000, 6500)}}, {"cli", []Need{tcp("CLI tools", 35672, 35682)}}},
 		},
 		{
-			Name: "kafka", Source: "Kafka: config/kraft/server.properties, listeners 9092 and 9093",
+			Name: "kafka", Source: "Kafka 3.8: config/kraft/server.properties, listeners 9092 and 9093",
 			Needs: []Need{tcp("broker", 9092, 9092), tcp("controller", 9093, 9093)},
 		},
-		{Name: "bookkeeper", Source: "BookKeeper: conf/bk_server.conf, bookiePort=3181", Needs: []Need{tcp("bookie", 3181, 3181)}},
+		{Name: "bookkeeper", Source: "BookKeeper 4.18: conf/bk_server.conf, bookiePort=3181", Needs: []Need{tcp("bookie", 3181, 3181)}},
 		{Name: "pulsar", Source: "Pulsar: broker.conf, brokerServicePort", Needs: []Need{tcp("broker", 6650, 6650)}},
 		{
 			Name: "nats", Source: "NATS 2.10: server/const.go, DEFAULT_PORT 4222, DEFAULT_HTTP_PORT 8222; the guide's cluster port 6222",
@@ -294,6 +308,6 @@ func gossipProfiles() []Profile {
 			Name: "vault", Source: "Vault, listener: address 8200, cluster_address 8201",
 			Needs: []Need{tcp("API", 8200, 8200), tcp("cluster", 8201, 8201)},
 		},
-		{Name: "memberlist", Source: "memberlist: config.go, BindPort", Needs: []Need{tcp("gossip", 7946, 7946), gossip("gossip", 7946)}},
+		{Name: "memberlist", Source: "memberlist 0.6: config.go, BindPort", Needs: []Need{tcp("gossip", 7946, 7946), gossip("gossip", 7946)}},
 	}
 }

@@ -42,7 +42,7 @@ func IDs() []string {
 		"muster-registration", "muster-ecs-silent", "muster-impaired",
 		"muster-docker", "muster-docker-proxy", "muster-docker-events",
 		"muster-unhealthy", "muster-crash-loop", "muster-orphan",
-		"muster-publishing", "muster-spool", "muster-dropped",
+		"muster-publishing", "muster-spool", "muster-dropped", "muster-gate",
 	}
 }
 
@@ -52,7 +52,7 @@ func (s State) Problems(now time.Time) []Problem {
 	for _, w := range s.Waiting {
 		all = append(all, problem(w.ID, w.fix(), w.Why, "muster-agent has waited %s for %s", age(now, w.Since), w.What))
 	}
-	return slices.Concat(all, s.registrationProblems(now), s.Docker.problems(now), s.containerProblems(), s.publishingProblems(now))
+	return slices.Concat(all, s.registrationProblems(now), s.Docker.problems(now), s.containerProblems(), s.warnings(now))
 }
 
 func problem(id string, to fix.Fix, why, format string, args ...any) Problem {
@@ -131,8 +131,8 @@ func (s State) containerProblems() (all []Problem) {
 	return all
 }
 
-// publishingProblems are warnings: the instance works without its metrics.
-func (s State) publishingProblems(now time.Time) (all []Problem) {
+// warnings returns the problems without which the instance works: its metrics and its gate.
+func (s State) warnings(now time.Time) (all []Problem) {
 	p := s.Publishing
 	if since, silent := p.silent(now); silent {
 		all = append(all, problem("muster-publishing", s.publishingFix(), p.reason(),
@@ -145,6 +145,9 @@ func (s State) publishingProblems(now time.Time) (all []Problem) {
 	if p.Dropped > 0 {
 		all = append(all, problem("muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"),
 			"", "%s dropped since muster-agent started", plural.Count(p.Dropped, "data point")))
+	}
+	if bad, why, to := s.Gate.problem(); bad != "" {
+		all = append(all, problem("muster-gate", to, why, "%s", bad))
 	}
 	for i := range all {
 		all[i].Warning = true

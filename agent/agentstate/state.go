@@ -49,6 +49,7 @@ type State struct {
 	Orphans      []Container  `json:"orphans,omitempty"` // containers about which the ECS agent and Docker disagree
 	Publishing   Publishing   `json:"publishing"`
 	Events       Events       `json:"events"`
+	Gate         *Gate        `json:"gate,omitempty"` // absent without MUSTER_GATE
 	Self         Self         `json:"self"`
 	Recent       []Event      `json:"recent"` // newest first
 	// LastProblem is the newest event that was a problem, even if it is over and no longer in Recent.

@@ -14,7 +14,7 @@ import (
 // labelWidth is the width of the table's labels, and the indent of wrapped lines.
 const labelWidth = 13
 
-// Table writes the state in ten lines, wrapped to the style's width.
+// Table writes the state in ten lines, and one more about a gate. They are wrapped to the style's width.
 func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 	running := fmt.Sprintf("pid %d, version %s, for %s; last cycle %s ago", s.PID, s.Version, age(now, s.Started), age(now, s.cycled()))
 	if s.Stale(now) {
@@ -32,7 +32,11 @@ func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 		{"events", s.Events.line()},
 		{"itself", s.cost(now)},
 		{"last event", s.last() + s.lastProblem()},
+		{"gate", s.Gate.line(now)},
 	} {
+		if line[1] == "" {
+			continue
+		}
 		b.WriteString(style.Paint(term.Dim, fmt.Sprintf("%-12s ", line[0])) + style.Wrap(labelWidth, style.Text(line[1])) + "\n")
 	}
 	_, err := io.WriteString(out, b.String())

@@ -31,6 +31,7 @@ var (
 	MusterPublishing   = &check.Kind{ID: "muster-publishing"}
 	MusterSpool        = &check.Kind{ID: "muster-spool"}
 	MusterDropped      = &check.Kind{ID: "muster-dropped"}
+	MusterGate         = &check.Kind{ID: "muster-gate"}
 )
 
 // agentKinds returns the kinds of the problems that muster-agent reports.
@@ -39,6 +40,6 @@ func agentKinds() []*check.Kind {
 		MusterIdentity, MusterRegion, MusterCredentials, MusterRecord, MusterSystemd, MusterRegistration, MusterECSSilent,
 		MusterImpaired,
 		MusterDocker, MusterDockerProxy, MusterDockerEvents, MusterUnhealthy, MusterCrashLoop, MusterOrphan,
-		MusterPublishing, MusterSpool, MusterDropped,
+		MusterPublishing, MusterSpool, MusterDropped, MusterGate,
 	}
 }

@@ -119,7 +119,7 @@ func portFindings(report *ports.Report) (found []check.Finding) {
 func portFinding(b ports.Block, o ports.Outcome) check.Finding {
 	f := check.Finding{Kind: ReplicationPortClosed, Status: check.Fail, Summary: pairSummary(b, o, "cannot reach"),
 		Evidence: append([]string{o.Sentence}, subject.Bounded(o.Warnings)...)}
-	if more := len(b.From)*len(b.To) - 1; more > 0 {
+	if more := b.Pairs() - 1; more > 0 {
 		f.Evidence = append(f.Evidence, "the same"+strings.Replace(subject.AndMore(more, "pair"), " and", " for", 1))
 	}
 	var commands []string

@@ -10,8 +10,8 @@ import (
 	"muster/internal/term"
 )
 
-// Status writes the output of `muster status`: the verdict in one line, the problems with their fixes, and the state in
-// ten lines.
+// Status writes the output of `muster status`: the verdict in one line, the problems with their fixes, and the state, a
+// line for each part.
 //
 //	Problem: web/app is unhealthy
 //	  why      its health check fails: connection refused

@@ -50,6 +50,13 @@ func agentStates() map[string]agentstate.State {
 		"silent": make(func(s *agentstate.State) {
 			s.Registration.Answered, s.Registration.Silent = ago(2*time.Minute), "connection refused"
 		}),
+		"gate": make(func(s *agentstate.State) {
+			s.Gate = &agentstate.Gate{Attribute: "muster.ports", Value: "open", Since: ago(3 * time.Hour), Ports: "open", Checked: ago(12 * time.Minute)}
+		}),
+		"gate-failed": make(func(s *agentstate.State) {
+			s.Gate = &agentstate.Gate{Attribute: "muster.ports", Value: "open", Since: ago(3 * time.Hour), Ports: "closed", Checked: ago(12 * time.Minute),
+				Why: "ecs:PutAttributes is not allowed"}
+		}),
 		"stale": make(func(s *agentstate.State) {
 			s.Written, s.Unhealthy = ago(2*time.Hour), []agentstate.Container{{Name: "web/app"}}
 		}),
@@ -61,12 +68,14 @@ func TestTheStatusBeginsWithItsVerdict(t *testing.T) {
 		line    string
 		verdict agentstate.Verdict
 	}{
-		"healthy": {"Healthy: registered in cluster prod for 3h00m, 12 containers running, last metrics sent 21s ago", agentstate.Healthy},
-		"warning": {"Warning: CloudWatch has accepted no metrics for 11m", agentstate.Warned},
-		"problem": {"Problem: this instance has been disconnected from ECS for 40m", agentstate.Failed},
-		"unknown": {"Unknown: could not check whether this instance is registered", agentstate.Unknown},
-		"silent":  {"Problem: the ECS agent has not answered for 2m", agentstate.Failed},
-		"stale":   {"Unknown: muster-agent has not reported for 2h00m", agentstate.Unknown},
+		"healthy":     {"Healthy: registered in cluster prod for 3h00m, 12 containers running, last metrics sent 21s ago", agentstate.Healthy},
+		"warning":     {"Warning: CloudWatch has accepted no metrics for 11m", agentstate.Warned},
+		"problem":     {"Problem: this instance has been disconnected from ECS for 40m", agentstate.Failed},
+		"unknown":     {"Unknown: could not check whether this instance is registered", agentstate.Unknown},
+		"silent":      {"Problem: the ECS agent has not answered for 2m", agentstate.Failed},
+		"gate":        {"Healthy: registered in cluster prod for 3h00m, 12 containers running, last metrics sent 21s ago", agentstate.Healthy},
+		"gate-failed": {"Warning: attribute muster.ports of this container instance was not set to closed", agentstate.Warned},
+		"stale":       {"Unknown: muster-agent has not reported for 2h00m", agentstate.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := agentStates()[name]

@@ -263,8 +263,10 @@ func TestTheDashboardShowsMetricsThatArePublishedAndEveryAlarm(t *testing.T) {
 		if len(p.Alarms)+len(p.Metrics) == 0 {
 			t.Errorf("%q shows nothing", p.Title)
 		}
+		var before []string
 		for _, m := range p.Metrics {
-			shown(t, p.Title, m)
+			before = expanded(m, before)
+			shown(t, p.Title, before)
 		}
 	}
 	slices.Sort(want)
@@ -274,15 +276,25 @@ func TestTheDashboardShowsMetricsThatArePublishedAndEveryAlarm(t *testing.T) {
 	}
 }
 
-// shown checks that somebody publishes a metric of a widget.
-func shown(t *testing.T, title string, metric []any) {
-	t.Helper()
-	var words []string // namespace, name, and pairs of a dimension's name and value
-	for _, of := range metric {
-		if word, is := of.(string); is {
-			words = append(words, word)
+// expanded returns the words of a metric of a widget: namespace, name, and pairs of a dimension's name and value. A "."
+// repeats the word of the metric before (CloudWatch, "Dashboard body structure and syntax").
+func expanded(metric []any, before []string) (words []string) {
+	for i, of := range metric {
+		word, is := of.(string)
+		if !is {
+			continue // its options
 		}
+		if word == "." && i < len(before) {
+			word = before[i]
+		}
+		words = append(words, word)
 	}
+	return words
+}
+
+// shown checks that somebody publishes a metric of a widget.
+func shown(t *testing.T, title string, words []string) {
+	t.Helper()
 	switch {
 	case len(words) < 4 || len(words)%2 != 0:
 		t.Errorf("%q: %q is no metric with its dimensions", title, words)

@@ -9,6 +9,7 @@ locals {
   service_name = "${var.name}-app"
   bridged      = var.network_mode == "bridge"
   awsvpc       = var.network_mode == "awsvpc"
+  gate         = local.awsvpc ? "" : var.gate
   sleeps       = var.sleep_cron == "" ? 0 : 1
 }
 
@@ -25,8 +26,11 @@ module "instance" {
   muster_url    = var.muster_url
   muster_sha256 = var.muster_sha256
   await_service = var.await_service ? local.service_name : ""
-  # muster evaluates the groups of the instances, which do not replicate in awsvpc mode.
+  # muster evaluates the groups of the instances, which no peer and no load balancer dials in awsvpc mode.
   replication_ports = local.awsvpc ? "" : var.replication_ports
+  balancer          = local.awsvpc ? "" : aws_lb.this.name
+  target_port       = local.bridged ? "dynamic" : "8080"
+  gate              = local.gate
 }
 
 resource "aws_iam_role" "instance" {

@@ -92,6 +92,14 @@ resource "aws_ecs_service" "this" {
     type = "distinctInstance"
   }
 
+  dynamic "placement_constraints" {
+    for_each = local.gate == "" ? [] : [1]
+    content {
+      type       = "memberOf"
+      expression = "attribute:${local.gate} == open"
+    }
+  }
+
   dynamic "network_configuration" {
     for_each = local.awsvpc ? [1] : []
     content {

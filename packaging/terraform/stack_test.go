@@ -299,22 +299,25 @@ func TestTheUserDataIsThatOfTheStack(t *testing.T) {
 	s, locals := readStack(t), parse(t, "modules/instance").locals()
 	node := s.Resources["LaunchTemplate"].Properties["LaunchTemplateData"]
 	data := s.value(t, node).(map[string]any)["UserData"].(map[string]any)["Fn::Base64"].(string)
-	want := strings.NewReplacer("${Fetch}", "FETCH", "${Ports}", "PORTS", "${Cluster}", "CLUSTER", "${Await}", "--await-service web-app").Replace(data)
+	want := strings.NewReplacer("${Fetch}", "FETCH", "${Ports}", "PORTS", "${Cluster}", "CLUSTER", "${Target}", "TARGET",
+		"${GateFlag}", "GATE", "${AwaitFlag}", "AWAIT").Replace(data)
 	want = strings.Replace(want, "--cfn-stack ${AWS::StackName} --cfn-resource Workers ", "", 1)
 	script := evaluate(t, locals["user_data"], map[string]cty.Value{
 		"var": object(
 			map[string]string{
-				"muster_url":        "https://example.com",
-				"cluster_name":      "CLUSTER",
-				"replication_ports": "PORTS",
-				"launch_hook":       "ready",
-				"await_service":     "web-app",
+				"muster_url":    "https://example.com",
+				"cluster_name":  "CLUSTER",
+				"target_port":   "TARGET",
+				"launch_hook":   "ready",
+				"await_service": "web-app",
 			},
 		),
 		"local": object(
 			map[string]string{
-				"fetch": "FETCH",
-				"await": "--await-service web-app",
+				"fetch":      "FETCH",
+				"ports":      "PORTS",
+				"gate_flag":  "GATE",
+				"await_flag": "AWAIT",
 				"hook": evaluate(
 					t,
 					locals["hook"],

@@ -55,7 +55,9 @@ func (s stack) value(t *testing.T, n yaml.Node) any {
 	case n.Kind == yaml.SequenceNode:
 		var all []any
 		for _, c := range n.Content {
-			all = append(all, s.value(t, *c))
+			if value := s.value(t, *c); value != "!Ref AWS::NoValue" {
+				all = append(all, value)
+			}
 		}
 		return all
 	case n.Kind == yaml.MappingNode:

@@ -298,6 +298,18 @@ variable "secrets" {
   }
 }
 
+variable "gate" {
+  description = "Tasks start only on instances whose attribute of this name is open, such as muster.ports. Empty: anywhere. It has no effect if network_mode is awsvpc."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/-]*$", var.gate))
+    error_message = "gate is the name of an attribute, such as muster.ports."
+  }
+}
+
 variable "replication_ports" {
   description = "Profiles and ports that muster evaluates, as for muster ports --ports. The next four variables must open them."
   type        = string

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // State is what is known of the ports of this instance.
@@ -47,6 +48,9 @@ type Setter interface {
 	PutAttribute(ctx context.Context, cluster, arn, name, value string) error
 }
 
+// Unconfirmed is why the attribute is not set on a container instance that may be another one.
+const Unconfirmed = "ECS has not confirmed the registration of this instance"
+
 // Self is the container instance, as ECS has confirmed that it is this one.
 type Self struct{ Cluster, ARN string }
 
@@ -58,11 +62,26 @@ type Gate struct {
 	Name string
 	API  Setter
 
-	set     State // the value that was set last; Undecided: none by this process
-	seen    State // of the looks in a row
-	looks   int   // how many
-	failure string
+	set     State     // the value that was set last; Undecided: none by this process
+	since   time.Time // when it was set
+	seen    State     // of the looks in a row
+	looks   int       // how many
+	looked  time.Time // the last of them
+	failure string    // the reason that was reported last
+	why     string    // why the attribute was not set after the last look
 }
+
+// Standing is what this process knows of the attribute.
+type Standing struct {
+	Set    State     // the value that it set last; Undecided: none
+	Since  time.Time // when it set it
+	Seen   State     // result of the last look
+	Looked time.Time // zero before the first look
+	Why    string    // why the attribute was not set to that result
+}
+
+// Standing returns what is known after the last look.
+func (g *Gate) Standing() Standing { return Standing{g.set, g.since, g.seen, g.looked, g.why} }
 
 // Observe takes the result of a look, and sets the attribute once enough looks in a row
 // agree on another value. The line says what was done or failed; empty: nothing new.
@@ -71,6 +90,7 @@ func (g *Gate) Observe(ctx context.Context, is State, self Self) (line string, f
 	if is != g.seen {
 		g.seen, g.looks = is, 0
 	}
+	g.looked, g.why = time.Now(), ""
 	if g.looks++; is == Undecided || is == g.set {
 		return "", false, false
 	}
@@ -78,17 +98,18 @@ func (g *Gate) Observe(ctx context.Context, is State, self Self) (line string, f
 		return "", false, true
 	}
 	if self.ARN == "" {
-		return g.fail("ECS has not confirmed the registration of this instance")
+		return g.fail(Unconfirmed)
 	}
 	if err := g.API.PutAttribute(ctx, self.Cluster, self.ARN, g.Name, is.String()); err != nil {
 		return g.fail(err.Error())
 	}
-	g.set, g.failure = is, ""
+	g.set, g.since, g.failure = is, time.Now(), ""
 	return fmt.Sprintf("set attribute %s=%s of this container instance", g.Name, is), false, false
 }
 
 // fail reports a reason once. The next look tries again.
 func (g *Gate) fail(why string) (line string, failed, again bool) {
+	g.why = why
 	if reason, _, _ := strings.Cut(why, ":"); reason != g.failure {
 		g.failure = reason
 		return fmt.Sprintf("attribute %s was not set to %s and stays as it is: %s", g.Name, g.seen, why), true, false

@@ -35,16 +35,21 @@ type Diff struct {
 
 // Change is the change of one requirement. It is the same for each pair of From and To.
 type Change struct {
-	From  []string `json:"from"`
-	To    []string `json:"to"`
-	Need  string   `json:"need"`
-	Ports string   `json:"ports"`
+	From []string `json:"from"`
+	To   []string `json:"to"`
+	// MoreFrom and MoreTo are the number of peers that From and To leave out.
+	MoreFrom int    `json:"moreFrom,omitempty"`
+	MoreTo   int    `json:"moreTo,omitempty"`
+	Need     string `json:"need"`
+	Ports    string `json:"ports"`
 	// Spare is true if the closed ports are needed only for further servers on one host.
 	Spare bool `json:"spare,omitempty"`
 	// Causes are the rules, entries and routes between the first pair that were added or removed.
 	Causes   []string `json:"causes"`
 	Sentence string   `json:"sentence"` // the current verdict on the first pair
 	Fixes    []Fix    `json:"fixes,omitempty"`
+
+	from, to []string // all peers
 }
 
 // Compare compares a report with the facts of a baseline, which it evaluates for the same requirements. A peer that is
@@ -76,8 +81,15 @@ func Compare(now *Report, baseline Question) (*Diff, error) {
 			c.matrix(m, then.matrices[i])
 		}
 	}
+	listed := spelled{all: now.all}
 	for _, list := range []*[]Change{&c.d.Closed, &c.d.Unknown, &c.d.Opened} {
 		*list = merge(*list)
+		for i := range *list {
+			one := &(*list)[i]
+			one.from, one.to = one.From, one.To
+			one.From, one.MoreFrom = listed.list(one.from)
+			one.To, one.MoreTo = listed.list(one.to)
+		}
 	}
 	return c.d, nil
 }
@@ -236,7 +248,7 @@ func (c *comparison) cell(m, before *reach.Matrix, need int, from, to line, best
 		c.d.Unchanged += pairs
 		return
 	}
-	if c.explained++; c.explained > maxBlocks {
+	if c.explained++; c.explained > maxChanges {
 		c.d.More++
 		return
 	}

@@ -92,7 +92,7 @@ func change(w *term.Printer, s section, c Change) {
 
 // title returns text such as "tcp 47106-47199 of tcp 47100-47199 (ignite2 communication): i-1 -> i-2, i-3".
 func (c Change) title() string {
-	text := fmt.Sprintf("%s of %s: %s -> %s", c.Ports, c.Need, some(c.From), some(c.To))
+	text := fmt.Sprintf("%s of %s: %s -> %s", c.Ports, c.Need, some(c.from), some(c.to))
 	if c.Spare {
 		text += " (needed only for further servers on one host)"
 	}
@@ -104,7 +104,7 @@ func (d *Diff) JUnit(out io.Writer) error {
 	s := junit.Suite{Name: "muster ports, since " + d.Baseline.Format(time.RFC3339), At: d.At}
 	for _, part := range d.sections() {
 		for _, c := range part.all {
-			one := junit.Case{Group: c.Need, Name: some(c.From) + " -> " + some(c.To), Message: strings.ToLower(part.word) + ": " + c.title(),
+			one := junit.Case{Group: c.Need, Name: some(c.from) + " -> " + some(c.to), Message: strings.ToLower(part.word) + ": " + c.title(),
 				Text: c.story(), Status: junit.Passed}
 			switch {
 			case part.status == reach.Missing && !c.Spare:
@@ -136,7 +136,7 @@ func (r *Report) JUnit(out io.Writer) error {
 	s := junit.Suite{Name: "muster ports", At: r.At}
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
-			one := junit.Case{Group: o.Need, Name: some(b.From) + " -> " + some(b.To), Message: o.Status + ": " + o.Sentence}
+			one := junit.Case{Group: o.Need, Name: some(b.from) + " -> " + some(b.to), Message: o.Status + ": " + o.Sentence}
 			switch o.status {
 			case reach.Open:
 				one.Text = o.Sentence + "\n"

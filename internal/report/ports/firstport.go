@@ -81,7 +81,6 @@ func (r *Report) ease(o *Outcome, v reach.Verdict) {
 		return
 	}
 	o.status, o.Status = reach.Open, reach.Open.String()
-	o.Fixes, o.FixCount = nil, 0
 	o.Hop, o.Missing, o.Unknown, o.Spare, o.open = "", "", "", closed.String(), v.Open(v.Need).String()
 	o.Sentence = v.Source + " can reach " + v.Destination + " on " + v.Need.String() + ": " + text
 }

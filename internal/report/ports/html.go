@@ -64,8 +64,8 @@ func (r *Report) htmlProblems(b *strings.Builder) {
 			head = ""
 			fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s %s</strong> %s</p>\n", class(o.status), mark(o.status),
 				esc(o.Status), esc(o.Sentence))
-			if len(bl.From)*len(bl.To) > 1 {
-				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", htmlNames(bl.From), htmlNames(bl.To))
+			if bl.Pairs() > 1 {
+				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", htmlNames(bl.from), htmlNames(bl.to))
 			}
 			for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
 				fmt.Fprintf(b, "<pre>%s</pre>\n<details><summary>as CloudFormation</summary><pre>%s</pre></details>\n",
@@ -110,7 +110,7 @@ func (r *Report) htmlBlocks(b *strings.Builder) {
 	}
 	var rows [][]page.Cell
 	for _, bl := range r.rows() {
-		row := []page.Cell{{HTML: htmlNames(bl.From)}, {HTML: htmlNames(bl.To)}}
+		row := []page.Cell{{HTML: htmlNames(bl.from)}, {HTML: htmlNames(bl.to)}}
 		for _, n := range r.needs {
 			i := slices.IndexFunc(bl.Outcomes, func(o Outcome) bool { return o.Need == n.String() })
 			if i < 0 {

@@ -68,6 +68,7 @@ type Report struct {
 	matrix    *reach.Matrix // all peers, for the picture; nil if the report has a Self
 	matrices  []*reach.Matrix
 	all       bool
+	spelled   spelled
 	judge     *reach.Judge
 	needs     []reach.Need
 	listened  map[string]reach.Ports // ports by requirement
@@ -92,7 +93,15 @@ type Block struct {
 	From     []string  `json:"from"`
 	To       []string  `json:"to"`
 	Outcomes []Outcome `json:"outcomes"`
+	// MoreFrom and MoreTo are the number of peers that From and To leave out, in a report with thousands of names.
+	MoreFrom int `json:"moreFrom,omitempty"`
+	MoreTo   int `json:"moreTo,omitempty"`
+
+	from, to []string // all peers
 }
+
+// Pairs returns the number of pairs.
+func (b *Block) Pairs() int { return (len(b.From) + b.MoreFrom) * (len(b.To) + b.MoreTo) }
 
 // Outcome is the verdict about one requirement. Its sentence describes the block's first pair.
 type Outcome struct {
@@ -153,7 +162,7 @@ const reportSchema = 1
 func Judge(q Question) (*Report, error) {
 	r := &Report{Schema: reportSchema, Scope: q.Scope, Region: q.Region, At: q.At.UTC().Truncate(time.Second), Notes: q.Notes,
 		question: q, Counts: map[string]int{}, Needs: []string{}, Peers: []Peer{}, Blocks: []Block{},
-		needs: q.Needs, judge: reach.NewJudge(q.World), all: q.All, listened: map[string]reach.Ports{}}
+		needs: q.Needs, judge: reach.NewJudge(q.World), all: q.All, spelled: spelled{all: q.All}, listened: map[string]reach.Ports{}}
 	for i, n := range q.Needs {
 		r.Needs = append(r.Needs, n.String())
 		if i < len(q.Listened) {
@@ -243,20 +252,22 @@ func (r *Report) add(m *reach.Matrix) {
 
 func (r *Report) block(m *reach.Matrix, b reach.Block) Block {
 	from, to := pair(m, b)
-	out := Block{From: names(m.From, b.From), To: names(m.To, b.To)}
+	out := Block{from: names(m.From, b.From), to: names(m.To, b.To)}
+	out.From, out.MoreFrom = r.spelled.list(out.from)
+	out.To, out.MoreTo = r.spelled.list(out.to)
 	for n := range m.Needs {
 		v := m.Verdict(from, to, n)
 		o := outcome(v)
-		o.setFixes(m.Openings(b, n))
-		r.ease(&o, v)
+		if r.ease(&o, v); o.status != reach.Open {
+			rules := m.Openings(b, n)
+			if o.Fixes = r.spelled.rules(rules); len(o.Fixes) < len(rules) {
+				o.FixCount = len(rules)
+			}
+		}
 		out.Outcomes = append(out.Outcomes, o)
 	}
 	return out
 }
-
-// maxBlocks limits the size of the report. Each block needs an explanation, and in a fleet whose rules name every peer
-// by address there are as many blocks as pairs.
-const maxBlocks = 500
 
 // count adds spare ports to the open count, and reports whether any requirement of the block is not open.
 func (r *Report) count(m *reach.Matrix, b reach.Block) (problem bool) {
@@ -270,18 +281,6 @@ func (r *Report) count(m *reach.Matrix, b reach.Block) (problem bool) {
 		problem = problem || status != reach.Open
 	}
 	return problem
-}
-
-// maxFixes limits the rules that are listed with one problem. --fix prints all of them.
-const maxFixes = 20
-
-func (o *Outcome) setFixes(all []reach.Opening) {
-	for _, f := range all[:min(len(all), maxFixes)] {
-		o.Fixes = append(o.Fixes, Fix{f.Command(), f.CloudFormation(), f.Terraform()})
-	}
-	if len(all) > maxFixes {
-		o.FixCount = len(all)
-	}
 }
 
 // fixes returns the number of distinct rules.

@@ -15,8 +15,8 @@ import (
 	"muster/reach"
 )
 
-// named are n peers that rules name by their addresses: each peer's group admits every
-// third peer to a part of Ignite's ports. No two peers are alike.
+// named are n peers that rules name by their addresses, each for a part of Ignite's
+// ports. No two peers are alike as senders.
 func named(n int) Question {
 	q := Question{Scope: "cluster prod", Region: "eu-west-1", Self: -1}
 	group := reach.Group{ID: "sg-1", Rules: []reach.Rule{{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: reach.AnyPort(),
@@ -33,38 +33,83 @@ func named(n int) Question {
 	return q
 }
 
+// scattered are n peers in ten groups of which each admits every peer, by its address, to another part of the ports, so
+// that the pairs are in thousands of blocks. A second group of each peer makes the fixes name addresses.
+func scattered(n int) Question {
+	q := named(n)
+	egress := q.World.Groups[0].Rules[0]
+	q.World.Groups = []reach.Group{{ID: "sg-b", Rules: []reach.Rule{egress}}}
+	for g := range 10 {
+		group := reach.Group{ID: fmt.Sprintf("sg-%d", g), Rules: []reach.Rule{egress}}
+		for i := range n {
+			group.Rules = append(group.Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: uint16(47100 + (i*(g+3)+i/100*g)%99)},
+				Peer: reach.Peer{CIDR: netip.PrefixFrom(q.Peers[i].Addrs[0], 32)}})
+		}
+		q.World.Groups = append(q.World.Groups, group)
+	}
+	for i := range q.Peers {
+		q.Peers[i].Groups = []string{q.World.Groups[1+i%10].ID, "sg-b"}
+	}
+	return q
+}
+
 // The bounds are those of the issue: 1,000 peers that are all named by /32 take under
 // 100 MB and print under 1 MB. The time is printed, because it depends on the machine.
 func TestAThousandPeersNamedByAddressStayBounded(t *testing.T) {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	start := time.Now()
-	r, err := Judge(named(1000))
-	if err != nil {
-		t.Fatal(err)
+	for name, ask := range map[string]func(int) Question{"named": named, "scattered": scattered} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			r, err := Judge(ask(1000))
+			if err != nil {
+				t.Fatal(err)
+			}
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			used := after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
+			t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, plural.Thousands(len(r.Blocks)), plural.Thousands(r.MoreBlocks))
+			if used > 100<<20 {
+				t.Errorf("%d MB in use", used>>20)
+			}
+			for form, write := range map[string]func(io.Writer) error{
+				"table": func(w io.Writer) error { return r.Table(w, term.Style{}) },
+				"html":  r.HTML,
+				"junit": r.JUnit,
+				"json":  func(w io.Writer) error { return json.NewEncoder(w).Encode(r) },
+			} {
+				var out bytes.Buffer
+				if err := write(&out); err != nil || out.Len() > 1_000_000 || out.Len() < 5_000 {
+					t.Errorf("%s has %s bytes, %v", form, plural.Thousands(out.Len()), err)
+				}
+				t.Logf("%s: %s bytes", form, plural.Thousands(out.Len()))
+			}
+		})
 	}
-	took := time.Since(start)
-	runtime.ReadMemStats(&after)
-	for form, write := range map[string]func(io.Writer) error{
-		"table": func(w io.Writer) error { return r.Table(w, term.Style{}) },
-		"html":  r.HTML,
-		"junit": r.JUnit,
-		"json":  func(w io.Writer) error { return json.NewEncoder(w).Encode(r) },
-	} {
-		var out bytes.Buffer
-		limit := 1_000_000
-		if form == "json" { // names every peer of every block
-			limit *= 4
+}
+
+// A report of 100 peers lists all names. What a larger one leaves out, it counts; --all lists it.
+func TestABlockListsOrCountsAllItsPeers(t *testing.T) {
+	for _, c := range []struct {
+		peers      int
+		all, whole bool
+	}{{100, false, true}, {150, false, false}, {150, true, true}} {
+		q := named(c.peers)
+		q.All = c.all
+		r, err := Judge(q)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := write(&out); err != nil || out.Len() > limit {
-			t.Errorf("%s has %s bytes, %v", form, plural.Thousands(out.Len()), err)
+		names, left, pairs := 0, 0, 0
+		for _, b := range r.Blocks {
+			names += len(b.From) + len(b.To)
+			left += b.MoreFrom + b.MoreTo
+			pairs += b.Pairs()
 		}
-	}
-	used := after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
-	t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, plural.Thousands(len(r.Blocks)), plural.Thousands(r.MoreBlocks))
-	if used > 100<<20 {
-		t.Errorf("%d MB in use", used>>20)
+		if (left == 0) != c.whole || pairs < c.peers*(c.peers-1) || !c.all && names > maxNames+2*leastNames*maxBlocks {
+			t.Errorf("%+v: %d names, %d left out, %d pairs", c, names, left, pairs)
+		}
 	}
 }
 

@@ -92,8 +92,8 @@ func (r *Report) problems(w *term.Printer) {
 			}
 			w.Blank()
 			w.Verdict(colorOf(o.status), mark(o.status), o.Status, o.Sentence)
-			if more := len(b.From)*len(b.To) - 1; more > 0 {
-				w.Labelled("pairs", some(b.From)+" -> "+some(b.To))
+			if more := b.Pairs() - 1; more > 0 {
+				w.Labelled("pairs", some(b.from)+" -> "+some(b.to))
 			}
 			fixes(w, o.Fixes, o.fixes(), "all of them")
 		}
@@ -147,7 +147,7 @@ func (r *Report) grid(w *term.Printer) {
 	}
 	var rows [][]term.Cell
 	for _, b := range r.rows() {
-		row := []term.Cell{{Text: some(b.From)}, {Text: some(b.To)}}
+		row := []term.Cell{{Text: some(b.from)}, {Text: some(b.to)}}
 		by := map[string]Outcome{}
 		for _, o := range b.Outcomes {
 			by[o.Need] = o

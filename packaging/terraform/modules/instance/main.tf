@@ -15,6 +15,17 @@ locals {
     ssm = "arn:${local.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore"
   }
 
+  # The agent sets the attribute of --gate on its container instance.
+  gate_statements = var.gate == "" ? [] : [
+    {
+      Sid       = "Gate"
+      Effect    = "Allow"
+      Action    = ["ecs:PutAttributes"]
+      Resource  = "*"
+      Condition = { ArnEquals = { "ecs:cluster" = var.cluster_arn } }
+    },
+  ]
+
   statements = [
     {
       Sid      = "Bootstrap"
@@ -95,8 +106,10 @@ locals {
     "echo '${var.muster_sha256}  /usr/local/bin/muster' | sha256sum -c --quiet",
     "chmod +x /usr/local/bin/muster",
   ])
-  hook  = "--lifecycle-hook ${var.launch_hook} --on-failure abandon"
-  await = "--await-service ${var.await_service}"
+  ports      = "'${var.replication_ports}'${var.balancer == "" ? "" : " --balancer ${var.balancer}"}"
+  gate_flag  = var.gate == "" ? "" : " --gate ${var.gate}"
+  hook       = "--lifecycle-hook ${var.launch_hook} --on-failure abandon"
+  await_flag = "--await-service ${var.await_service}"
 
   user_data = <<-SCRIPT
     #!/bin/sh
@@ -105,8 +118,8 @@ locals {
     trap 'systemctl mask --runtime ecs.service' EXIT
     set -eu
     ${var.muster_url == "baked" ? ":" : local.fetch}
-    MUSTER_EVENT_BUS=default muster bootstrap --cluster ${var.cluster_name} --ports '${var.replication_ports}' --ports-policy warn \
-      --ecs ECS_WARM_POOLS_CHECK=true ${var.launch_hook == "" ? "" : local.hook} ${var.await_service == "" ? "" : local.await}
+    MUSTER_EVENT_BUS=default muster bootstrap --cluster ${var.cluster_name} --ports ${local.ports} --target-port ${var.target_port}${local.gate_flag} --ports-policy warn \
+      --ecs ECS_WARM_POOLS_CHECK=true ${var.launch_hook == "" ? "" : local.hook} ${var.await_service == "" ? "" : local.await_flag}
     trap - EXIT
   SCRIPT
 }

@@ -1,6 +1,6 @@
 output "policy_json" {
   description = "The inline policy of the instances' role."
-  value       = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+  value       = jsonencode({ Version = "2012-10-17", Statement = concat(local.statements, local.gate_statements) })
 }
 
 output "managed_policies" {

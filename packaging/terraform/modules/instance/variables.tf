@@ -68,7 +68,7 @@ variable "replication_ports" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z0-9,/-]*$", var.replication_ports))
+    condition     = can(regex("^[a-z0-9,/:+-]*$", var.replication_ports))
     error_message = "replication_ports is a list such as ignite2,tcp/9000-9009."
   }
 }
@@ -78,4 +78,40 @@ variable "launch_hook" {
   type        = string
   default     = "ready"
   nullable    = false
+}
+
+variable "balancer" {
+  description = "Name or ARN of the load balancer whose way to the instance muster evaluates, too. Empty: none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9:/_-]*$", var.balancer))
+    error_message = "balancer is the name or the ARN of a load balancer."
+  }
+}
+
+variable "target_port" {
+  description = "The port that the load balancer connects to, such as 8080; or dynamic, where containers have hostPort 0."
+  type        = string
+  default     = "dynamic"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9,-]+$", var.target_port))
+    error_message = "target_port is a list of ports and ranges such as 8080,8443, or dynamic."
+  }
+}
+
+variable "gate" {
+  description = "Attribute that muster sets to open on the container instance while its ports are open, such as muster.ports. Empty: none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/-]*$", var.gate))
+    error_message = "gate is the name of an attribute, such as muster.ports."
+  }
 }

@@ -57,10 +57,10 @@ func (s State) Problems(now time.Time) []Problem {
 	r := s.Registration
 	known := r.State != "registered" && r.State != "unknown" && s.Leaving == ""
 	add(known, false, "muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now))
-	add(r.silent(now) && s.Leaving == "", false, "muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
+	add(r.silent(now) && s.Leaving == "", false, "muster-ecs-silent", fix.Do("Find out why the ECS agent does not respond, then restart it:",
 		"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
-		r.Silent, "the ECS agent has not answered for %s", age(now, r.Answered))
-	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
+		r.Silent, "the ECS agent has not responded for %s", age(now, r.Answered))
+	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if this continues. To see ECS's health checks:",
 		"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
 		r.HealthDetail, "ECS reports this instance as impaired")
 	d := s.Docker
@@ -71,13 +71,13 @@ func (s State) Problems(now time.Time) []Problem {
 			"systemctl status muster-docker.socket muster-docker.service", "sudo systemctl restart muster-docker.socket muster-agent.service"),
 			d.Why, "muster-agent sees no containers")
 	case d.Limit == dockerapi.ErrDenied.Error():
-		add(true, false, "muster-docker-proxy", fix.Do("Let muster-agent ask through the proxy: its unit must set MUSTER_DOCKER_PROXY, as the unit of this version does. Compare, correct and restart it:",
+		add(true, false, "muster-docker-proxy", fix.Do("Make muster-agent use the proxy: its unit must set MUSTER_DOCKER_PROXY, as this version's unit does. Correct the unit and restart muster-agent:",
 			"systemctl cat muster-agent.service", "sudo systemctl restart muster-agent.service"),
 			d.Why, "muster-agent sees no containers")
 	default:
 		add(true, false, "muster-docker", ownlimit.Fix(d.Limit), d.Limit, "whether Docker answers is unknown")
 	}
-	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker has not answered for %s", age(now, d.Since))
+	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not respond:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker has not responded for %s", age(now, d.Since))
 	if d.Events != nil {
 		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
 			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), plural.Count(d.Events.Failures, "attempt"))
@@ -91,8 +91,8 @@ func (s State) Problems(now time.Time) []Problem {
 		about(c)
 	}
 	for _, c := range s.Orphans {
-		add(true, false, "muster-orphan", fix.Do("Compare what the ECS agent and Docker say of its task:", "curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
-			c.Why, "%s is an orphan: the ECS agent and Docker disagree whether it runs", c.Name)
+		add(true, false, "muster-orphan", fix.Do("Compare what the ECS agent and Docker report about its task:", "curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
+			c.Why, "%s is an orphan: the ECS agent and Docker disagree about whether it is running", c.Name)
 		about(c)
 	}
 	p := s.Publishing

@@ -140,7 +140,7 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 	a.prepare()
 	a.Registration.Changed = a.registrationChanged
 	a.settleCluster()
-	// Requests that are in flight when ctx ends may finish: these parts stop after the goodbye.
+	// These parts stop only after the goodbye, so that requests in flight when ctx ends can finish.
 	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer a.release()
 	var parts sync.WaitGroup
@@ -196,7 +196,7 @@ func (a *Agent) mainLoop(ctx context.Context) (again bool) {
 			return false
 		case <-a.Again:
 			return ctx.Err() == nil
-		case <-a.Waits.News():
+		case <-a.Waits.Changes():
 			l.news = true
 		case <-a.Hangup:
 			a.reload()
@@ -253,13 +253,13 @@ func (a *Agent) alive() { a.notify(stateAlive) }
 
 // notify reports whether systemd received the state, or does not expect one.
 func (a *Agent) notify(state string) bool {
-	need := await.Need{ID: agentstate.NeedSystemd, What: "systemd", Came: "answered"}
+	need := await.Requirement{ID: agentstate.NeedSystemd, What: "systemd", Verb: "answered"}
 	err := a.Notify(state)
 	if err != nil {
 		a.Waits.Missing(need, err)
 		return false
 	}
-	a.Waits.Came(need)
+	a.Waits.Available(need)
 	return true
 }
 
@@ -281,7 +281,7 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 		a.awaitContainers(ctx)
 	}
 	before := a.loop.registration.ECS.Impaired > 0
-	a.loop.registration = a.Registration.Look(ctx)
+	a.loop.registration = a.Registration.Update(ctx)
 	a.reportImpaired(before, a.loop.registration.ECS)
 	if r := a.loop.registration; r.ECS.EC2 != "" && r.ECS.EC2 == a.InstanceID {
 		a.shared.setSelf(gate.Self{Cluster: r.Cluster, ARN: r.ARN})
@@ -293,7 +293,7 @@ func (a *Agent) cycle(ctx context.Context, first bool) {
 	a.publishVersion(ctx)
 	a.alive()
 	if a.Healer != nil {
-		if line := a.Healer.Consider(ctx, a.loop.registration); line != "" {
+		if line := a.Healer.Evaluate(ctx, a.loop.registration); line != "" {
 			a.shared.remember(time.Now(), "heal", line)
 		}
 		a.alive()

@@ -148,7 +148,7 @@ func (s *stage) Metadata(_ context.Context, path string) (string, bool, error) {
 	return value, ok, nil
 }
 
-func (s *stage) tell(path, value string) {
+func (s *stage) setMetadata(path, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.metadata[path] = value
@@ -209,8 +209,8 @@ func (s *stage) takes(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// told returns the content of the state file while the agent runs.
-func (s *stage) told(t *testing.T) agentstate.State {
+// stateFile returns the content of the state file while the agent runs.
+func (s *stage) stateFile(t *testing.T) agentstate.State {
 	t.Helper()
 	is, err := agentstate.Read(s.Settings.Path(s.Settings.AgentState))
 	if err != nil {
@@ -326,7 +326,7 @@ func TestTheStateFileTellsHowThingsAreAndGoesWithTheAgent(t *testing.T) {
 			s.mu.Unlock()
 			s.transitions <- containers.Transition{At: time.Now(), Kind: containers.TurnedUnhealthy, Container: sick, Detail: "its health check fails"}
 			<-time.After(2 * time.Second)
-			is := s.told(t)
+			is := s.stateFile(t)
 			if is.Registration.State != "registered" || len(is.Services) != 1 || is.Services[0].Healthy != 1 || is.Self.Calls != 7 {
 				t.Errorf("%+v", is)
 			}
@@ -348,7 +348,7 @@ func TestAStateFileThatCannotBeWrittenIsSaidOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.live(t, 10*time.Minute)
-		if n := strings.Count(s.journal.String(), "muster status will know nothing"); n != 1 {
+		if n := strings.Count(s.journal.String(), "muster status has no current state"); n != 1 {
 			t.Errorf("said %d times: %s", n, s.journal.String())
 		}
 	})

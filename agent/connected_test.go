@@ -95,7 +95,7 @@ func connectedIn(t *testing.T, ecsAPI interrupted, minutes int) (begin time.Time
 	for i := range minutes {
 		var seen registration.Snapshot
 		for end := begin.Add(time.Duration(i+1) * time.Minute); time.Now().Before(end); {
-			seen = watch.Look(context.Background())
+			seen = watch.Update(context.Background())
 			next := end
 			if due := watch.Due(); due.After(time.Now()) && due.Before(end) {
 				next = due
@@ -164,18 +164,18 @@ func TestTheAlarmIsSilentThroughADayOfPlannedReconnectsAndInterruptions(t *testi
 func TestImpairedIsPublishedWhenECSHasAResult(t *testing.T) {
 	at := time.Unix(1000, 0)
 	for name, c := range map[string]struct {
-		word  registration.Word
+		word  registration.ECSStatus
 		value float64
 		known bool
 	}{
-		"OK":                      {registration.Word{At: at, Connected: true, Health: "OK"}, 0, true},
-		"IMPAIRED":                {registration.Word{At: at, Connected: true, Health: "IMPAIRED", Impaired: 1, ImpairedSince: at}, 1, true},
-		"INSUFFICIENT_DATA":       {registration.Word{At: at, Connected: true, Health: "INSUFFICIENT_DATA"}, 0, false},
-		"no result":               {registration.Word{At: at, Connected: true}, 0, false},
-		"ECS could not be asked":  {registration.Word{At: at, Health: "OK", Trouble: "denied"}, 0, false},
-		"ECS was never asked":     {registration.Word{}, 0, false},
-		"of another instance":     {registration.Word{Foreign: "i-2"}, 0, false},
-		"impaired, then not told": {registration.Word{At: at, Health: "IMPAIRED", Impaired: 2, Trouble: "throttled"}, 0, false},
+		"OK":                       {registration.ECSStatus{At: at, Connected: true, Health: "OK"}, 0, true},
+		"IMPAIRED":                 {registration.ECSStatus{At: at, Connected: true, Health: "IMPAIRED", Impaired: 1, ImpairedSince: at}, 1, true},
+		"INSUFFICIENT_DATA":        {registration.ECSStatus{At: at, Connected: true, Health: "INSUFFICIENT_DATA"}, 0, false},
+		"no result":                {registration.ECSStatus{At: at, Connected: true}, 0, false},
+		"ECS could not be queried": {registration.ECSStatus{At: at, Health: "OK", Trouble: "denied"}, 0, false},
+		"ECS was never queried":    {registration.ECSStatus{}, 0, false},
+		"of another instance":      {registration.ECSStatus{Foreign: "i-2"}, 0, false},
+		"impaired, then unknown":   {registration.ECSStatus{At: at, Health: "IMPAIRED", Impaired: 2, Trouble: "throttled"}, 0, false},
 	} {
 		m := minute{registration: registration.Snapshot{ECS: c.word}}
 		if value, known := m.impaired(); known != c.known || known && value != c.value {
@@ -188,11 +188,11 @@ func TestAnImpairedInstanceIsReportedOnceAndWhenItIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		s.shared.changed = make(chan struct{}, 1)
-		bad := registration.Word{At: time.Now(), Health: "IMPAIRED", HealthDetail: "CONTAINER_RUNTIME is IMPAIRED", Impaired: 1}
+		bad := registration.ECSStatus{At: time.Now(), Health: "IMPAIRED", HealthDetail: "CONTAINER_RUNTIME is IMPAIRED", Impaired: 1}
 		s.reportImpaired(false, bad)
 		s.reportImpaired(true, bad)
-		s.reportImpaired(true, registration.Word{At: time.Now(), Trouble: "denied"})
-		s.reportImpaired(true, registration.Word{At: time.Now(), Health: "OK"})
+		s.reportImpaired(true, registration.ECSStatus{At: time.Now(), Trouble: "denied"})
+		s.reportImpaired(true, registration.ECSStatus{At: time.Now(), Health: "OK"})
 		journal := s.journal.String()
 		for _, text := range []string{"ECS reports this instance as impaired: CONTAINER_RUNTIME is IMPAIRED", "ECS no longer reports this instance as impaired"} {
 			if strings.Count(journal, text) != 1 {

@@ -25,7 +25,7 @@ func (a *Agent) exportFiles(now time.Time, m minute, totals containers.Totals) {
 		err = export.Inventory(a.Settings.Path(inventory), a.facts(now), samples)
 	}
 	if err != nil && !a.loop.exportFailureLogged {
-		a.Log.Warn("other collectors read old values: "+err.Error(), "phase", "export")
+		a.Log.Warn("the files for other collectors are outdated: "+err.Error(), "phase", "export")
 	}
 	a.loop.exportFailureLogged = err != nil
 }

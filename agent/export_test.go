@@ -57,7 +57,7 @@ func TestAFileThatCannotBeWrittenIsLoggedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.live(t, 5*time.Minute)
-		if n := strings.Count(s.journal.String(), "other collectors read old values: "); n != 1 {
+		if n := strings.Count(s.journal.String(), "the files for other collectors are outdated: "); n != 1 {
 			t.Errorf("logged %d times: %s", n, s.journal.String())
 		}
 	})

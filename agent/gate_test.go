@@ -45,7 +45,7 @@ func TestTheGateFollowsThePortsOnceALookWasRepeated(t *testing.T) {
 		"another instance, or one that ECS does not confirm": {looks: []gate.State{gate.Closed}, says: "ECS has not confirmed the registration",
 			status: "NOT SET to closed: ECS has not confirmed the registration"},
 		"not allowed": {looks: []gate.State{gate.Closed}, confirmed: true, err: errors.New("ecs:PutAttributes is not allowed"),
-			says:   "attribute muster.ports was not set to closed and stays as it is: ecs:PutAttributes is not allowed",
+			says:   "attribute muster.ports was not set to closed and is unchanged: ecs:PutAttributes is not allowed",
 			status: "NOT SET to closed: ecs:PutAttributes is not allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,16 +33,16 @@ func TestWhatAProvisionalAgentKnowsIsInherited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		early := newStage(t)
 		early.Provisional, early.Publisher, early.InstanceID, early.Waits = true, nil, "", await.New(early.Log)
-		early.Waits.Missing(await.Need{ID: agentstate.NeedIdentity, What: "instance metadata"}, errors.New("connection refused"))
+		early.Waits.Missing(await.Requirement{ID: agentstate.NeedIdentity, What: "instance metadata"}, errors.New("connection refused"))
 		early.totals = containers.Totals{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
 		time.AfterFunc(30*time.Minute, func() {
-			if is := early.told(t); len(is.Waiting) != 1 || is.Waiting[0].ID != agentstate.NeedIdentity || is.Problems(time.Now())[0].ID != "muster-identity" {
+			if is := early.stateFile(t); len(is.Waiting) != 1 || is.Waiting[0].ID != agentstate.NeedIdentity || is.Problems(time.Now())[0].ID != "muster-identity" {
 				t.Errorf("the state file does not name what is missing: %+v", is)
 			}
 			early.transitions <- containers.Transition{At: time.Now(), Kind: containers.OOM, Container: containers.Identity{Name: "web-1"}, Detail: "killed"}
 		})
 		early.until(t, time.Hour)
-		if len(early.minutes) > 0 || slices.Contains(early.notified, stateStopping) || early.told(t).Started.IsZero() {
+		if len(early.minutes) > 0 || slices.Contains(early.notified, stateStopping) || early.stateFile(t).Started.IsZero() {
 			t.Errorf("it published, or said goodbye: %v", early.notified)
 		}
 
@@ -94,7 +94,7 @@ func TestReadyIsSaidUntilSystemdTakesIt(t *testing.T) {
 		s := newStage(t)
 		s.refusals = 20
 		time.AfterFunc(3*time.Second, func() {
-			if is := s.told(t); len(is.Waiting) != 1 || is.Waiting[0].ID != agentstate.NeedSystemd {
+			if is := s.stateFile(t); len(is.Waiting) != 1 || is.Waiting[0].ID != agentstate.NeedSystemd {
 				t.Errorf("%+v", is.Waiting)
 			}
 		})

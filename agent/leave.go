@@ -33,7 +33,7 @@ func (a *Agent) checkLeaving(ctx context.Context) {
 		a.loop.departureUnknownLogged = true
 		return
 	case a.loop.departureUnknownLogged:
-		log.Info("the metadata service answers again")
+		log.Info("the metadata service responds again")
 	}
 	a.loop.departureUnknownLogged = false
 	a.setDeparture(notice)
@@ -47,7 +47,7 @@ func (a *Agent) setDeparture(notice leaving.Notice) {
 	switch {
 	case was.Reason == notice.Reason:
 	case notice.Reason == leaving.NotLeaving:
-		a.Log.Info("this instance stays; it was about to leave: "+was.Text, "phase", "leaving")
+		a.Log.Info("this instance is no longer leaving: "+was.Text, "phase", "leaving")
 	default:
 		a.announce(announce.Event{Kind: announce.Leaving, At: time.Now(), Reason: string(notice.Reason) + ": " + notice.Text})
 	}
@@ -65,7 +65,7 @@ func (a *Agent) goodbye(ctx context.Context) {
 		a.checkLeaving(look)
 	}
 	if !a.leaves() && a.ShuttingDown(look) {
-		a.setDeparture(leaving.Notice{Reason: leaving.Shutdown, Text: "the system of this instance is shutting down"})
+		a.setDeparture(leaving.Notice{Reason: leaving.Shutdown, Text: "this instance is shutting down"})
 	}
 	a.publish(time.Now().Truncate(time.Minute))
 	var flushing sync.WaitGroup // concurrent, so that one flush cannot use up the time of the other

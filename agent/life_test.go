@@ -34,14 +34,16 @@ func TestADepartureIsAnnouncedOnceAndAStopIsNone(t *testing.T) {
 		text  string // part of the last event's reason
 		quiet bool   // the journal contains only the registration
 	}{
-		"the agent is upgraded":   {func(*stage) {}, "", "", true},
-		"scaled in":               {func(s *stage) { s.tell(target, "Terminated") }, "leaving", "scale-in: ", true},
-		"a spot instance":         {func(s *stage) { s.tell("spot/instance-action", `{"action":"stop","time":"2026-09-18T08:22:00Z"}`) }, "leaving", "spot: ", true},
+		"the agent is upgraded": {func(*stage) {}, "", "", true},
+		"scaled in":             {func(s *stage) { s.setMetadata(target, "Terminated") }, "leaving", "scale-in: ", true},
+		"a spot instance": {func(s *stage) {
+			s.setMetadata("spot/instance-action", `{"action":"stop","time":"2026-09-18T08:22:00Z"}`)
+		}, "leaving", "spot: ", true},
 		"the system shuts down":   {func(s *stage) { s.stopping = true }, "leaving", "shutdown: ", true},
-		"scaled in and shut down": {func(s *stage) { s.stopping = true; s.tell(target, "Terminated") }, "leaving", "scale-in: ", true},
+		"scaled in and shut down": {func(s *stage) { s.stopping = true; s.setMetadata(target, "Terminated") }, "leaving", "scale-in: ", true},
 		"it stays after all": {func(s *stage) {
-			s.tell(target, "Terminated")
-			time.AfterFunc(3*time.Minute, func() { s.tell(target, "InService") })
+			s.setMetadata(target, "Terminated")
+			time.AfterFunc(3*time.Minute, func() { s.setMetadata(target, "InService") })
 		}, "leaving", "scale-in: ", false},
 		"no metadata service": {func(s *stage) { s.metadata = nil }, "", "", false},
 	} {
@@ -72,12 +74,12 @@ func TestLeavingIsOneFromTheMinuteInWhichItIsKnown(t *testing.T) {
 	}{
 		"the agent is upgraded": {func(*stage) {}, []float64{0, 0, 0, 0, 0}},
 		"scaled in": {func(s *stage) {
-			time.AfterFunc(90*time.Second, func() { s.tell(target, "Terminated") })
+			time.AfterFunc(90*time.Second, func() { s.setMetadata(target, "Terminated") })
 		}, []float64{0, 1, 1, 1, 1}},
 		"the system shuts down": {func(s *stage) { s.stopping = true }, []float64{0, 0, 0, 0, 1}},
 		"it stays after all": {func(s *stage) {
-			time.AfterFunc(90*time.Second, func() { s.tell(target, "Terminated") })
-			time.AfterFunc(210*time.Second, func() { s.tell(target, "InService") })
+			time.AfterFunc(90*time.Second, func() { s.setMetadata(target, "Terminated") })
+			time.AfterFunc(210*time.Second, func() { s.setMetadata(target, "InService") })
 		}, []float64{0, 1, 1, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +106,7 @@ func TestALostRegistrationIsAnnouncedUnlessTheInstanceLeaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t)
-				s.tell("autoscaling/target-lifecycle-state", c.target)
+				s.setMetadata("autoscaling/target-lifecycle-state", c.target)
 				time.AfterFunc(90*time.Second, func() {
 					s.mu.Lock()
 					defer s.mu.Unlock()
@@ -170,10 +172,10 @@ func TestAHangupReadsTheConfigurationAgain(t *testing.T) {
 		s.live(t, 10*time.Minute)
 		journal := s.journal.String()
 		for text, times := range map[string]int{
-			"stays as it was: /etc/muster/muster.env:2: no":                                  1,
-			"MUSTER_CLUSTER is now staging":                                                  1,
-			"the replication ports are those of the cluster before until the next start":     1,
-			"MUSTER_NAMESPACE counts from the next start on: systemctl restart muster-agent": 2,
+			"is unchanged: /etc/muster/muster.env:2: no":                                      1,
+			"MUSTER_CLUSTER is now staging":                                                   1,
+			"the replication ports of the previous cluster are checked until the next start":  1,
+			"MUSTER_NAMESPACE takes effect at the next start: systemctl restart muster-agent": 2,
 		} {
 			if strings.Count(journal, text) != times {
 				t.Errorf("%q is not said %d times in %s", text, times, journal)
@@ -182,8 +184,8 @@ func TestAHangupReadsTheConfigurationAgain(t *testing.T) {
 		if s.kinds() != "registration-lost" {
 			t.Errorf("in another cluster than now wanted: %q", s.kinds())
 		}
-		if s.Healer.After != time.Hour || s.Registration.Hurry != 15*time.Minute || s.Settings.Namespace != "Muster" {
-			t.Errorf("after %s, hurry %s, namespace %s", s.Healer.After, s.Registration.Hurry, s.Settings.Namespace)
+		if s.Healer.After != time.Hour || s.Registration.MaxInterval != 15*time.Minute || s.Settings.Namespace != "Muster" {
+			t.Errorf("after %s, hurry %s, namespace %s", s.Healer.After, s.Registration.MaxInterval, s.Settings.Namespace)
 		}
 	})
 }

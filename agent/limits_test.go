@@ -31,7 +31,7 @@ func shop(t *testing.T, variables ...string) *stage {
 	s.shared.setLimits(read)
 	s.shared.setPorts(Ports{Known: true})
 	s.loop.registration = registration.Snapshot{State: registration.Registered,
-		ECS: registration.Word{At: time.Now(), Connected: true, Status: "ACTIVE", Health: "OK"}}
+		ECS: registration.ECSStatus{At: time.Now(), Connected: true, Status: "ACTIVE", Health: "OK"}}
 	s.loop.orphans.known = true
 	return s
 }

@@ -36,7 +36,7 @@ func TestAnOrphanIsAnnouncedPublishedAndInTheStateFile(t *testing.T) {
 		}
 		s.Tasks = taskList{stopped: time.Now().Add(5 * time.Minute), dead: time.Now().Add(time.Hour)}
 		time.AfterFunc(12*time.Minute, func() {
-			is := s.told(t)
+			is := s.stateFile(t)
 			if len(is.Orphans) != 1 || is.Orphans[0].Name != "shop/app" || is.Problems(time.Now())[0].ID != "muster-orphan" {
 				t.Errorf("%+v", is.Orphans)
 			}
@@ -93,7 +93,7 @@ func TestATaskThatDidNotStartIsToldToTheWatcherOnce(t *testing.T) {
 		s.live(t, 20*time.Minute)
 		want := []string{"arn:task/1: could not be started: the name of its registry cannot be resolved: CannotPullContainerError: no such host"}
 		if !slices.Equal(s.failedTasks, want) {
-			t.Errorf("told %q", s.failedTasks)
+			t.Errorf("failed tasks: %q", s.failedTasks)
 		}
 	})
 }

@@ -17,7 +17,7 @@ func (a *Agent) reload() {
 	log := a.Log.With("phase", "reload")
 	fresh, err := a.Reload()
 	if err != nil {
-		log.Error("the configuration stays as it was: " + err.Error())
+		log.Error("the configuration is unchanged: " + err.Error())
 		return
 	}
 	was := a.Settings
@@ -25,10 +25,10 @@ func (a *Agent) reload() {
 		if slices.Contains(live(), s.Variable) {
 			log.Info(s.Variable+" is now "+s.Value, "from", s.Origin.String())
 			if s.Variable == "MUSTER_CLUSTER" && a.Ports != nil {
-				log.Warn("the replication ports are those of the cluster before until the next start")
+				log.Warn("the replication ports of the previous cluster are checked until the next start")
 			}
 		} else {
-			log.Warn(s.Variable + " counts from the next start on: systemctl restart muster-agent")
+			log.Warn(s.Variable + " takes effect at the next start: systemctl restart muster-agent")
 		}
 	}
 	// All other settings stay, so that the next reload compares with those in effect.
@@ -40,7 +40,7 @@ func (a *Agent) reload() {
 	a.settleCluster()
 	if a.Healer != nil {
 		a.Healer.After, a.Healer.MaxShare = fresh.UnhealthyAfter, fresh.UnhealthyMaxShare
-		a.Registration.Hurry = a.Healer.Hurry()
+		a.Registration.MaxInterval = a.Healer.MaxInterval()
 	}
 	log.Info("read again")
 }

@@ -70,7 +70,7 @@ func (a *Agent) registrationChanged(c registration.Change) {
 }
 
 // reportImpaired reports that ECS's own health check of the instance has started or stopped failing.
-func (a *Agent) reportImpaired(before bool, word registration.Word) {
+func (a *Agent) reportImpaired(before bool, word registration.ECSStatus) {
 	switch is := word.Impaired > 0; {
 	case is && !before:
 		a.report(a.Log.Error, "impaired", "ECS reports this instance as impaired: "+word.HealthDetail)

@@ -16,7 +16,7 @@ import (
 func (a *Agent) writeState() {
 	err := a.state(time.Now()).Write(a.Settings.Path(a.Settings.AgentState))
 	if err != nil && !a.loop.stateFailureLogged {
-		a.Log.Warn("muster status will know nothing: "+err.Error(), "phase", "state")
+		a.Log.Warn("muster status has no current state: "+err.Error(), "phase", "state")
 	}
 	a.loop.stateFailureLogged = err != nil
 }

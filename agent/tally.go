@@ -130,7 +130,7 @@ type single struct {
 	// request reports whether MUSTER_METRICS enables the metric. A nil request means that it is always published.
 	request func(config.Metrics) bool
 	of      func(minute) (value float64, known bool)
-	// total is the sum since the agent started, of what counts; nil of what does not.
+	// total returns the sum since the agent started. It is nil for a metric that is not a counter.
 	total func(*Agent) (value float64, known bool)
 }
 

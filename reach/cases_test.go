@@ -183,7 +183,7 @@ func TestCase21DeadPeeringIsStale(t *testing.T) {
 		{"remote group deleted: no owner", GroupRef{ID: "sg-gone", Peering: "pcx-1", Status: "active"}, "STALE 47100-47109"},
 		{"peering active", GroupRef{ID: "sg-a", Owner: "2", Peering: "pcx-1", Status: "active"}, "OPEN"},
 		{"peering pending", GroupRef{ID: "sg-a", Owner: "2", Peering: "pcx-1", Status: "pending-acceptance"}, "UNKNOWN 47100-47109"},
-		{"peering not told", GroupRef{ID: "sg-a", Owner: "2"}, "UNKNOWN 47100-47109"},
+		{"peering unknown", GroupRef{ID: "sg-a", Owner: "2"}, "UNKNOWN 47100-47109"},
 		{"not carried", GroupRef{ID: "sg-b", Owner: "2", Peering: "pcx-1", Status: "deleted"}, "MISSING 47100-47109"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

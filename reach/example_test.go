@@ -49,7 +49,7 @@ func ExampleParsePorts() {
 	// tcp 8080-8179 (ignite2 Jetty REST)
 	// tcp 4000-4099 (tomcat-cluster receiver)
 	// udp 8301
-	// ignite2 Jetty REST and tomcat-cluster HTTP connector both want tcp 8080: on one host only the first process to start gets it
+	// ignite2 Jetty REST and tomcat-cluster HTTP connector both use tcp 8080: on one host only the first process to start gets it
 	// <nil>
 	// ports "ignit2": no such profile; did you mean ignite2 or ignite3?
 }

@@ -61,7 +61,7 @@ func (j *Judge) hints(g *leg, s *Step) []Hint {
 
 func peeringProblem(ref GroupRef) string {
 	if ref.deleted() {
-		return fmt.Sprintf("peering %s, and that group is deleted", orUnknown(ref.Peering))
+		return fmt.Sprintf("peering %s, and that group was deleted", orUnknown(ref.Peering))
 	}
 	return fmt.Sprintf("peering %s, which is %s", orUnknown(ref.Peering), ref.Status)
 }
@@ -156,7 +156,7 @@ func (j *Judge) otherPair(src, dst *Endpoint, n *Need) (Hint, bool) {
 				continue
 			}
 			if l, ok := connect(&from, &to); ok && j.outcome(&l, n).Status == Open {
-				return Hint{OtherPair, fmt.Sprintf("it is open between %s and %s of the same hosts: evaluate those with --address %s,%s",
+				return Hint{OtherPair, fmt.Sprintf("it is open between %s and %s of the same hosts; to evaluate those, use --address %s,%s",
 					from.ID, to.ID, l.from, l.to)}, true
 			}
 		}

@@ -48,7 +48,7 @@ func TestHints(t *testing.T) {
 			[]HintKind{StaleReference}, "through peering pcx-9, which is expired"},
 		{"a deleted group whose peering is not named", []Rule{{Protocol: TCP, Ports: Range{47100, 47109},
 			Peer: Peer{Group: GroupRef{ID: "sg-a", Status: "active"}}}}, nil,
-			[]HintKind{StaleReference}, "peering (id not given), and that group is deleted"},
+			[]HintKind{StaleReference}, "peering (id not given), and that group was deleted"},
 		{"no rule at all", nil, nil, []HintKind{NoRules}, "sg-q has no ingress rule at all"},
 		{"another interface", []Rule{allow("tcp", 443, 443, "sg-a")},
 			func(w *World, _, q *Endpoint) {

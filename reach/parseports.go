@@ -188,7 +188,7 @@ func collisions(needs []Need) []string {
 			if a.Profile == b.Profile || a.Profile == "" || b.Profile == "" || a.Protocol != b.Protocol || len(both) == 0 {
 				continue
 			}
-			out = append(out, fmt.Sprintf("%s %s and %s %s both want %s %s: on one host only the first process to start gets it",
+			out = append(out, fmt.Sprintf("%s %s and %s %s both use %s %s: on one host only the first process to start gets it",
 				a.Profile, a.Role, b.Profile, b.Role, a.Protocol, both))
 		}
 	}

@@ -99,7 +99,7 @@ func (r Rule) String() string {
 	return fmt.Sprintf("%s%s %s %s", r.Protocol, ports, word, r.Peer)
 }
 
-// bears reports whether the rule matches any port of the need.
+// bears reports whether the rule applies to any port of the need.
 func (r *Rule) bears(d Direction, n *Need) bool {
 	return r.Direction == d && r.Protocol.matches(n.Protocol) && r.Ports.overlaps(n.Ports)
 }

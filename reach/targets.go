@@ -10,9 +10,8 @@ import (
 // DynamicTarget stands for the ports of containers with hostPort 0.
 const DynamicTarget = "dynamic"
 
-// ParseTargets reads the ports that a load balancer connects to: ports and ranges,
-// separated by commas, such as the ports of traffic and of health checks. The zero
-// Range in the answer stands for DynamicTarget.
+// ParseTargets parses the ports that a load balancer connects to, for traffic and health checks: ports and ranges,
+// separated by commas. The zero Range in the result stands for DynamicTarget.
 func ParseTargets(s string) ([]Range, error) {
 	var out []Range
 	for word := range strings.SplitSeq(s, ",") {
@@ -21,7 +20,7 @@ func ParseTargets(s string) ([]Range, error) {
 		if word != DynamicTarget {
 			var err error
 			if r, err = ParseRange(word); err == nil && r.First == 0 {
-				err = errors.New("port 0 is no port to connect to")
+				err = errors.New("port 0 is not a port to connect to")
 			}
 			if err != nil {
 				return nil, fmt.Errorf("%+.80q is neither a port, a range nor %s: %w", word, DynamicTarget, err)
@@ -34,7 +33,7 @@ func ParseTargets(s string) ([]Range, error) {
 	return out, nil
 }
 
-// TargetNeed is what a load balancer needs of an instance on fixed target ports.
+// TargetNeed returns the requirement of a load balancer to reach an instance on fixed target ports.
 func TargetNeed(ports Range) Need {
 	return Need{Protocol: TCP, Ports: ports, Flow: Inbound, Profile: "load balancer", Role: "target"}
 }

@@ -1,6 +1,5 @@
-// Package systemd holds the unit files of muster, for a bare binary to install.
-// The packages ship the same files. What is done with them is for package
-// muster/internal/host/units.
+// Package systemd embeds muster's unit files, so that a binary without a package can install them. The packages contain
+// the same files. Package muster/internal/host/units installs them.
 package systemd
 
 import (
@@ -13,8 +12,8 @@ import (
 //go:embed *.service *.socket
 var files embed.FS
 
-// Units returns all unit files, or those named, in the order given. A name
-// that is not a file of this package panics: it is a slip in the calling code.
+// Units returns the unit files with the given names, in that order, or all of them. It panics if a name is unknown,
+// because that is a bug in the caller.
 func Units(names ...string) []units.Unit {
 	if len(names) == 0 {
 		names, _ = fs.Glob(files, "*.*")

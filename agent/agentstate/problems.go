@@ -69,12 +69,12 @@ func (s State) registrationProblems(now time.Time) (all []Problem) {
 		all = append(all, problem("muster-registration", fix.Do("Find the cause:", "sudo muster debug"), r.Why, "%s", r.problem(now)))
 	}
 	if r.silent(now) && s.Leaving == "" {
-		all = append(all, problem("muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
+		all = append(all, problem("muster-ecs-silent", fix.Do("Find out why the ECS agent does not respond, then restart it:",
 			"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
-			r.Silent, "the ECS agent %s", noAnswer(now, r.Answered)))
+			r.Silent, "the ECS agent %s", noResponse(now, r.Answered)))
 	}
 	if r.Health == "IMPAIRED" && r.Trouble == "" {
-		all = append(all, problem("muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
+		all = append(all, problem("muster-impaired", fix.Do("Replace the instance if this continues. To see ECS's health checks:",
 			"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+
 				" --container-instances "+r.ARN),
 			r.HealthDetail, "ECS reports this instance as impaired"))
@@ -91,16 +91,16 @@ func (d Docker) problems(now time.Time) (all []Problem) {
 			logs, "sudo timeout 10 docker events"),
 			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), plural.Count(d.Events.Failures, "attempt")))
 	case d.Limit == "":
-		all = append(all, problem("muster-docker", fix.Do("Find out why Docker does not answer:", logs),
-			d.Why, "Docker %s", noAnswer(now, d.Since)))
+		all = append(all, problem("muster-docker", fix.Do("Find out why Docker does not respond:", logs),
+			d.Why, "Docker %s", noResponse(now, d.Since)))
 	case d.Limit == dockerapi.ErrProxy.Error():
 		all = append(all, problem("muster-docker-proxy", fix.Do("Find out why the proxy does not work, then restart it and muster-agent:",
 			"systemctl status muster-docker.socket muster-docker.service",
 			"sudo systemctl restart muster-docker.socket muster-agent.service"),
 			d.Why, "muster-agent sees no containers"))
 	case d.Limit == dockerapi.ErrDenied.Error():
-		all = append(all, problem("muster-docker-proxy", fix.Do("Let muster-agent ask through the proxy: its unit must set "+
-			"MUSTER_DOCKER_PROXY, as the unit of this version does. Compare, correct and restart it:",
+		all = append(all, problem("muster-docker-proxy", fix.Do("Make muster-agent use the proxy: its unit must set MUSTER_DOCKER_PROXY, "+
+			"as this version's unit does. Correct the unit and restart muster-agent:",
 			"systemctl cat muster-agent.service", "sudo systemctl restart muster-agent.service"),
 			d.Why, "muster-agent sees no containers"))
 	default:
@@ -124,9 +124,9 @@ func (s State) containerProblems() (all []Problem) {
 			"sudo docker logs --tail 20 "+c.ID), "is in a crash loop")
 	}
 	for _, c := range s.Orphans {
-		add(c, "muster-orphan", fix.Do("Compare what the ECS agent and Docker say of its task:",
+		add(c, "muster-orphan", fix.Do("Compare what the ECS agent and Docker report about its task:",
 			"curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
-			"is an orphan: the ECS agent and Docker disagree whether it runs")
+			"is an orphan: the ECS agent and Docker disagree about whether it is running")
 	}
 	return all
 }
@@ -186,12 +186,12 @@ func (r Registration) problem(now time.Time) string {
 }
 
 // age returns the time since then as text that does not change every second.
-// noAnswer returns how long something has not answered.
-func noAnswer(now, since time.Time) string {
+// noResponse returns how long something has not responded.
+func noResponse(now, since time.Time) string {
 	if now.Sub(since) < time.Second {
-		return "does not answer"
+		return "does not respond"
 	}
-	return "has not answered for " + age(now, since)
+	return "has not responded for " + age(now, since)
 }
 
 func age(now, then time.Time) string {

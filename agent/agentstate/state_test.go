@@ -54,11 +54,11 @@ func well() agentstate.State {
 func sick() agentstate.State {
 	no := false
 	s := well()
-	s.Leaving = "the Auto Scaling group terminates this instance"
+	s.Leaving = "the Auto Scaling group is terminating this instance"
 	s.Registration = agentstate.Registration{
 		State:     "disconnected",
 		Since:     ago(40 * time.Minute),
-		Why:       "ECS does not hear from the ECS agent",
+		Why:       "the ECS agent is not connected to ECS",
 		Cluster:   "prod",
 		Connected: &no,
 		Status:    "ACTIVE",
@@ -109,7 +109,7 @@ func states() map[string]agentstate.State {
 	return map[string]agentstate.State{"well": well(), "sick": sick(), "gone": gone, "fresh": fresh, "silent": silent, "waiting": waiting}
 }
 
-// quiet is an instance whose ECS agent has not answered for so long.
+// quiet is an instance whose ECS agent has not responded for so long.
 func quiet(d time.Duration) agentstate.State {
 	s := well()
 	s.Registration.Answered, s.Registration.Silent = ago(d), "connection refused"
@@ -136,7 +136,7 @@ func TestStatusTellsWhatIsWrongNowAndWhatWasLast(t *testing.T) {
 		}
 	}
 	if strings.Contains(over.Summary(now.Add(2*time.Hour)), "shop/api") {
-		t.Error("a problem of hours ago is told of a healthy instance")
+		t.Error("status shows a problem of hours ago on a healthy instance")
 	}
 }
 

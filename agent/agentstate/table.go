@@ -30,7 +30,7 @@ func (s State) Table(out io.Writer, style term.Style, now time.Time) error {
 		{"crash loops", listed(s.CrashLoops, len(s.CrashLoops))},
 		{"cloudwatch", s.Publishing.line(now) + s.Publishing.warning(now)},
 		{"events", s.Events.line()},
-		{"itself", s.cost(now)},
+		{"usage", s.cost(now)},
 		{"last event", s.last() + s.lastProblem()},
 		{"gate", s.Gate.line(now)},
 	} {
@@ -68,18 +68,18 @@ func (r Registration) line(now time.Time) string {
 	case r.State != "registered":
 		text = strings.ToUpper(r.State) + ": " + r.reason()
 	case r.Silent != "" && !r.Answered.IsZero():
-		text = "yes, but the ECS agent has not answered for " + age(now, r.Answered) + ", in cluster " + r.Cluster
+		text = "yes, but the ECS agent has not responded for " + age(now, r.Answered) + ", in cluster " + r.Cluster
 	}
 	text += " (for " + age(now, r.Since)
 	switch {
 	case r.Trouble != "":
-		return text + "; could not ask ECS)"
+		return text + "; could not query ECS)"
 	case r.Connected == nil:
-		return text + "; ECS not asked yet)"
+		return text + "; ECS not queried yet)"
 	case *r.Connected:
-		return text + "; ECS said " + age(now, r.Asked) + " ago: connected, " + r.Status + r.impaired() + ")"
+		return text + "; ECS reported " + age(now, r.Asked) + " ago: connected, " + r.Status + r.impaired() + ")"
 	}
-	return text + "; ECS said " + age(now, r.Asked) + " ago: NOT connected, " + r.Status + r.impaired() + ")"
+	return text + "; ECS reported " + age(now, r.Asked) + " ago: NOT connected, " + r.Status + r.impaired() + ")"
 }
 
 func (r Registration) impaired() string {
@@ -90,7 +90,7 @@ func (r Registration) impaired() string {
 }
 
 func (r Registration) reason() string {
-	return cmp.Or(r.Why, "the ECS agent has not answered yet")
+	return cmp.Or(r.Why, "the ECS agent has not responded yet")
 }
 
 func (s State) orphans() string {

@@ -68,7 +68,7 @@ func (s State) Summary(now time.Time) string {
 		parts = append(parts, "registered in cluster "+r.Cluster+" for "+age(now, r.Since))
 	}
 	if r := s.Registration; r.Silent != "" && !r.Answered.IsZero() {
-		parts = append(parts, "but the ECS agent has not answered for "+age(now, r.Answered))
+		parts = append(parts, "but the ECS agent has not responded for "+age(now, r.Answered))
 	}
 	parts = append(parts, plural.Count(s.Docker.Running, "container")+" running")
 	if p := s.Publishing; p.Namespace != "" && !p.LastSent.IsZero() {

@@ -252,7 +252,7 @@ func TestAnEventKeepsItsID(t *testing.T) {
 		calls := 0
 		w.fail = func() (bool, error) {
 			if calls++; calls == 1 {
-				return true, &awsapi.Error{Kind: awsapi.Unreachable, Err: errors.New("no answer in time")}
+				return true, &awsapi.Error{Kind: awsapi.Unreachable, Err: errors.New("no response in time")}
 			}
 			return true, nil
 		}

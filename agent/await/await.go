@@ -29,27 +29,27 @@ const (
 // nothing.
 var ErrOptional = errors.New("optional")
 
-// Need is something that the agent waits for.
-type Need struct {
+// Requirement is something that the agent waits for.
+type Requirement struct {
 	ID   string // a problem ID of agentstate
 	What string // its name in messages: "instance metadata"
-	Came string // the verb for messages once it is available: "answered"
+	Verb string // the verb for messages once it is available: "answered"
 }
 
 // Board lists what is missing. Its methods are safe for concurrent use.
 type Board struct {
-	log  *slog.Logger
-	news chan struct{}
+	log     *slog.Logger
+	changed chan struct{}
 
 	mu      sync.Mutex
 	missing []agentstate.Waiting
 }
 
 // New returns a Board with an empty list.
-func New(log *slog.Logger) *Board { return &Board{log: log, news: make(chan struct{}, 1)} }
+func New(log *slog.Logger) *Board { return &Board{log: log, changed: make(chan struct{}, 1)} }
 
-// News receives a value after the list has changed.
-func (b *Board) News() <-chan struct{} { return b.news }
+// Changes receives a value after the list has changed.
+func (b *Board) Changes() <-chan struct{} { return b.changed }
 
 // List returns what is missing now, the longest missing first.
 func (b *Board) List() []agentstate.Waiting {
@@ -59,12 +59,12 @@ func (b *Board) List() []agentstate.Waiting {
 }
 
 // Until calls ask until it succeeds. It returns nil, or the error of ctx if that ends first.
-func (b *Board) Until(ctx context.Context, n Need, ask func(context.Context) error) error {
+func (b *Board) Until(ctx context.Context, n Requirement, ask func(context.Context) error) error {
 	for attempt := 0; ; attempt++ {
 		err := ask(ctx)
 		switch {
 		case err == nil:
-			b.Came(n)
+			b.Available(n)
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -86,7 +86,7 @@ func pause(attempt int) time.Duration {
 }
 
 // Missing adds n to the list. It logs only the first call for n.
-func (b *Board) Missing(n Need, err error) {
+func (b *Board) Missing(n Requirement, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	why, limit := err.Error(), ownlimit.Of(err)
@@ -99,13 +99,13 @@ func (b *Board) Missing(n Need, err error) {
 	}
 	b.missing = append(b.missing, agentstate.Waiting{ID: n.ID, What: n.What, Since: time.Now(), Why: why, Limit: limit})
 	b.log.Warn("waiting for "+n.What+": "+why, "phase", "start")
-	b.poke()
+	b.notify()
 }
 
-// Came removes n from the list, if it is there.
-func (b *Board) Came(n Need) {
+// Available removes n from the list, if it is there.
+func (b *Board) Available(n Requirement) {
 	if was, there := b.remove(n); there {
-		b.log.Info(n.What+" "+n.Came+" after "+round(time.Since(was.Since)).String(), "phase", "start")
+		b.log.Info(n.What+" "+n.Verb+" after "+round(time.Since(was.Since)).String(), "phase", "start")
 	}
 }
 
@@ -117,7 +117,7 @@ func round(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-func (b *Board) remove(n Need) (was agentstate.Waiting, there bool) {
+func (b *Board) remove(n Requirement) (was agentstate.Waiting, there bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := b.index(n)
@@ -126,17 +126,17 @@ func (b *Board) remove(n Need) (was agentstate.Waiting, there bool) {
 	}
 	was = b.missing[i]
 	b.missing = slices.Delete(b.missing, i, i+1)
-	b.poke()
+	b.notify()
 	return was, true
 }
 
-func (b *Board) index(n Need) int {
+func (b *Board) index(n Requirement) int {
 	return slices.IndexFunc(b.missing, func(w agentstate.Waiting) bool { return w.ID == n.ID })
 }
 
-func (b *Board) poke() {
+func (b *Board) notify() {
 	select {
-	case b.news <- struct{}{}:
+	case b.changed <- struct{}{}:
 	default:
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"muster/internal/term"
 )
 
-var identity = await.Need{ID: agentstate.NeedIdentity, What: "instance metadata", Came: "answered"}
+var identity = await.Requirement{ID: agentstate.NeedIdentity, What: "instance metadata", Verb: "answered"}
 
 func board() (*await.Board, *bytes.Buffer) {
 	var out bytes.Buffer

@@ -206,7 +206,7 @@ func (h *host) reportDelay(t *testing.T, role string) {
 		}
 		finished, err := h.Try("inspect", "--format", "{{.State.FinishedAt}}", tr.Container.ID)
 		if at, bad := time.Parse(time.RFC3339Nano, finished); err == nil && bad == nil && tr.At.After(at) {
-			t.Logf("%s: told %s after the end", role, tr.At.Sub(at))
+			t.Logf("%s: reported %s after the end", role, tr.At.Sub(at))
 		}
 	}
 }

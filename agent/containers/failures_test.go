@@ -264,7 +264,7 @@ func TestAnEventNamesItsReason(t *testing.T) {
 				s.failsToStart(id, 128, "port is already allocated")
 			}
 		}, []string{"3 unexpected exits within 30m; the last: " +
-			"could not be started: a port of the host that it publishes is taken: port is already allocated"}},
+			"could not be started: a host port that it publishes is in use: port is already allocated"}},
 		"a loop that is over": {func(s *scene) {
 			for i := range 3 {
 				s.lives(fmt.Sprint("x", i), time.Second, 1)

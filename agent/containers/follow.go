@@ -62,7 +62,7 @@ func (w *Watcher) endedStream(err error, held bool) {
 			"error", err,
 		)
 	}
-	w.tell(func(m *machine, now time.Time) {
+	w.enqueue(func(m *machine, now time.Time) {
 		m.gap, m.touched = true, nil
 		if streams < brokenStream {
 			return
@@ -80,7 +80,7 @@ func (w *Watcher) streamWorks() {
 		w.log.Info("Docker's event stream works again", "phase", "containers")
 	}
 	w.streams = 0
-	w.tell(func(m *machine, _ time.Time) { m.stream = Stream{} })
+	w.enqueue(func(m *machine, _ time.Time) { m.stream = Stream{} })
 }
 
 // session is one connection. It subscribes to events, then lists the containers, and lists again in each period until
@@ -141,7 +141,7 @@ func (w *Watcher) read(events iter.Seq2[dockerapi.Event, error], last *time.Time
 }
 
 func (w *Watcher) list(ctx context.Context) error {
-	w.tell((*machine).listing)
+	w.enqueue((*machine).listing)
 	list, err := w.docker.List(ctx, true)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (w *Watcher) list(ctx context.Context) error {
 		w.lost = false
 		w.log.Info("Docker answers again", "phase", "containers")
 	}
-	w.tell(func(m *machine, now time.Time) { m.reconcile(now, list) })
+	w.enqueue(func(m *machine, now time.Time) { m.reconcile(now, list) })
 	return nil
 }
 
@@ -159,11 +159,11 @@ func (w *Watcher) lose(err error) {
 	limit := dockerapi.NotAsked(err)
 	if !w.lost {
 		w.lost = true
-		text := "Docker cannot be watched; trying on"
+		text := "Docker cannot be watched; retrying"
 		if limit != "" {
-			text = "whether Docker answers is unknown: " + limit + "; trying on"
+			text = "the state of Docker is unknown: " + limit + "; retrying"
 		}
 		w.log.Error(text, "phase", "containers", "error", err)
 	}
-	w.tell(func(m *machine, now time.Time) { m.lost(now, err.Error(), limit) })
+	w.enqueue(func(m *machine, now time.Time) { m.lost(now, err.Error(), limit) })
 }

@@ -18,14 +18,14 @@ var sequences = map[string]struct {
 		s.passes(30 * time.Millisecond)
 		s.happens("a", "die", code(137))
 	}, " exits=1 ooms=1", []string{"oom a 137"}},
-	"the main process is killed for memory, which is told twice": {func(s *scene) {
+	"the main process is killed for memory, which is reported twice": {func(s *scene) {
 		s.happens("a", "oom")
 		s.happens("a", "oom")
 		s.happens("a", "die", code(137))
 	}, " exits=1 ooms=1", []string{"oom a 137"}},
 	"a child is killed for memory: oom, and no die": {func(s *scene) { s.happens("a", "oom") },
 		" child=1", []string{"child-oom a 0"}},
-	"a child is killed for memory, which is told twice": {func(s *scene) {
+	"a child is killed for memory, which is reported twice": {func(s *scene) {
 		s.happens("a", "oom")
 		s.passes(800 * time.Millisecond) // after the first was evaluated
 		s.happens("a", "oom")
@@ -220,12 +220,12 @@ var sequences = map[string]struct {
 		s.inspect["a"] = &dockerapi.Inspection{ExitCode: 137, OOMKilled: true}
 		s.lists(listed("a", "exited", ""))
 	}, " exits=1 ooms=1", []string{"oom a 137"}},
-	"the end was lost, by a signal: nobody can tell": {func(s *scene) {
+	"the end was lost, by a signal: the exit code is unknown": {func(s *scene) {
 		s.inspect["a"] = &dockerapi.Inspection{ExitCode: 143}
 		s.lists(listed("a", "exited", ""))
 	}, " exits=1", nil},
 	"the end and the removal were lost": {func(s *scene) { s.lists() }, " exits=1", nil},
-	"the end comes after the list that told of it": {func(s *scene) {
+	"the end comes after the list that shows it": {func(s *scene) {
 		die := s.makes("a", "die", code(4))
 		s.inspect["a"] = &dockerapi.Inspection{ExitCode: 4, FinishedAt: s.now}
 		s.lists(listed("a", "exited", ""))

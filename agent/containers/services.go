@@ -114,7 +114,7 @@ func (s *Services) fromECS(ctx context.Context, cluster string, arns []string) (
 	s.again[cluster] = time.Now().Add(pause)
 	if !s.said && ctx.Err() == nil {
 		s.said = true
-		s.log.Warn("services go by the families of their tasks", "phase", "containers", "error", err)
+		s.log.Warn("services are reported by the family of their tasks", "phase", "containers", "error", err)
 	}
 	return groups, true
 }

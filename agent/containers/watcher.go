@@ -83,7 +83,7 @@ func (w *Watcher) Running() ([]Identity, bool) {
 // TaskFailed counts and reports a task of ECS that did not start. Docker has no events for such a task. Call it once
 // per task.
 func (w *Watcher) TaskFailed(id Identity, why string) {
-	w.tell(func(m *machine, now time.Time) { m.taskFailed(now, id, why) })
+	w.enqueue(func(m *machine, now time.Time) { m.taskFailed(now, id, why) })
 }
 
 // Snapshot returns the current state.
@@ -164,8 +164,8 @@ func (w *Watcher) event(e dockerapi.Event) {
 	}
 }
 
-// tell queues a response at its position among the events.
-func (w *Watcher) tell(apply func(m *machine, now time.Time)) {
+// enqueue queues a response at its position among the events.
+func (w *Watcher) enqueue(apply func(m *machine, now time.Time)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.m.answer(time.Now(), apply)
@@ -201,7 +201,7 @@ func (w *Watcher) inspect(ctx context.Context) {
 				w.log.Debug("a container cannot be inspected", "phase", "containers", "container", a.id, "error", err)
 			}
 		}
-		w.tell(func(m *machine, now time.Time) { m.inspected(now, a, answer) })
+		w.enqueue(func(m *machine, now time.Time) { m.inspected(now, a, answer) })
 	}
 }
 
@@ -234,7 +234,7 @@ func (w *Watcher) resolve(ctx context.Context) {
 			continue
 		}
 		for arn, info := range w.services.Resolve(ctx, lookups) {
-			w.tell(func(m *machine, now time.Time) { m.answered(now, arn, info) })
+			w.enqueue(func(m *machine, now time.Time) { m.answered(now, arn, info) })
 		}
 	}
 }

@@ -91,9 +91,9 @@ func Text(at time.Time, info map[string]string, samples []Sample) []byte {
 		labels = append(labels, name+`="`+escape(value)+`"`)
 	}
 	slices.Sort(labels)
-	head(&b, "muster_info", "Which muster writes this, and where.", "gauge")
+	head(&b, "muster_info", "Version of muster and its instance.", "gauge")
 	fmt.Fprintf(&b, "muster_info{%s} 1\n", strings.Join(labels, ","))
-	head(&b, "muster_written_timestamp_seconds", "When muster-agent wrote this file.", "gauge")
+	head(&b, "muster_written_timestamp_seconds", "Time at which muster-agent wrote this file.", "gauge")
 	fmt.Fprintf(&b, "muster_written_timestamp_seconds %d\n", at.Unix())
 	samples = slices.Clone(samples)
 	slices.SortStableFunc(samples, func(x, y Sample) int {

@@ -33,10 +33,10 @@ func samples() []export.Sample {
 // The names and the format are those of prometheus.io, "Metric and label naming" and "Exposition formats".
 func TestTheTextfile(t *testing.T) {
 	got := string(export.Text(at, map[string]string{"version": "1.0", "instance_id": "i-1"}, samples()))
-	want := `# HELP muster_info Which muster writes this, and where.
+	want := `# HELP muster_info Version of muster and its instance.
 # TYPE muster_info gauge
 muster_info{instance_id="i-1",version="1.0"} 1
-# HELP muster_written_timestamp_seconds When muster-agent wrote this file.
+# HELP muster_written_timestamp_seconds Time at which muster-agent wrote this file.
 # TYPE muster_written_timestamp_seconds gauge
 muster_written_timestamp_seconds 1772359200
 # HELP muster_agent_cpu_seconds_total The metric AgentCPU of docs/reference/metrics.md.

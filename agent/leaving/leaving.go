@@ -42,7 +42,7 @@ type Metadata interface {
 func Detect(ctx context.Context, imds Metadata, status string) (Notice, error) {
 	notice, err := fromMetadata(ctx, imds)
 	if notice.Reason == NotLeaving && (status == "DRAINING" || status == "DEREGISTERING") {
-		return Notice{Draining, "ECS has this container instance as " + status}, nil
+		return Notice{Draining, "ECS reports this container instance as " + status}, nil
 	}
 	return notice, err
 }
@@ -54,9 +54,9 @@ func fromMetadata(ctx context.Context, imds Metadata) (Notice, error) {
 	}
 	switch target = strings.TrimSpace(target); {
 	case target == "Terminated":
-		return Notice{ScaleIn, "the Auto Scaling group terminates this instance"}, nil
+		return Notice{ScaleIn, "the Auto Scaling group is terminating this instance"}, nil
 	case strings.HasPrefix(target, "Warmed:"):
-		return Notice{WarmPool, "the Auto Scaling group takes this instance to its warm pool: " + target}, nil
+		return Notice{WarmPool, "the Auto Scaling group is returning this instance to its warm pool: " + target}, nil
 	}
 	action, there, err := imds.Metadata(ctx, "spot/instance-action")
 	if err != nil || !there {
@@ -77,7 +77,7 @@ func spot(text string) (Notice, error) {
 	}
 	switch is.Action {
 	case "terminate", "stop", "hibernate":
-		return Notice{Spot, "EC2 takes this spot instance back: " + is.Action + " at " + is.Time.UTC().Format(time.RFC3339)}, nil
+		return Notice{Spot, "EC2 is reclaiming this spot instance: " + is.Action + " at " + is.Time.UTC().Format(time.RFC3339)}, nil
 	}
-	return Notice{}, fmt.Errorf("spot/instance-action in the instance metadata is %+.80q, with no action that is known", text)
+	return Notice{}, fmt.Errorf("spot/instance-action in the instance metadata is %+.80q, which has no known action", text)
 }

@@ -31,10 +31,10 @@ const firstAsk = 2 * time.Second
 
 // Things that the agent may have to wait for.
 var (
-	needIdentity    = await.Need{ID: agentstate.NeedIdentity, What: "instance metadata", Came: "answered"}
-	needRegion      = await.Need{ID: agentstate.NeedRegion, What: "a region", Came: "is known"}
-	needCredentials = await.Need{ID: agentstate.NeedRole, What: "role credentials", Came: "came"}
-	needRecord      = await.Need{ID: agentstate.NeedRecord, What: "the record of bootstrap", Came: "can be read"}
+	needIdentity    = await.Requirement{ID: agentstate.NeedIdentity, What: "instance metadata", Verb: "answered"}
+	needRegion      = await.Requirement{ID: agentstate.NeedRegion, What: "a region", Verb: "is known"}
+	needCredentials = await.Requirement{ID: agentstate.NeedRole, What: "role credentials", Verb: "came"}
+	needRecord      = await.Requirement{ID: agentstate.NeedRecord, What: "the record of bootstrap", Verb: "can be read"}
 )
 
 // Options configures a Life.

@@ -130,9 +130,9 @@ func (l *Life) addAWS(a *agent.Agent, api *awsapi.Client, metadata *imds.Client)
 	if a.InstanceID != "" {
 		a.Healer = &registration.Healer{
 			After: cfg.UnhealthyAfter, MaxShare: cfg.UnhealthyMaxShare, InstanceID: a.InstanceID,
-			Lifecycle: metadata, Group: api, Fellows: api, Log: log,
+			Lifecycle: metadata, Group: api, ClusterInstances: api, Log: log,
 		}
-		a.Registration.Hurry = a.Healer.Hurry()
+		a.Registration.MaxInterval = a.Healer.MaxInterval()
 	}
 	if blocked := portcheck.ByRules(l.Instance, api); blocked != nil {
 		a.Ports = func(ctx context.Context) (agent.Ports, error) {

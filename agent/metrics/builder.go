@@ -34,10 +34,10 @@ func NewBuilder(log *slog.Logger) *Builder {
 func (b *Builder) Gauge(name, unit string, value float64, dimensions ...Dimension) {
 	switch {
 	case math.IsNaN(value) || math.Abs(value) > maxValue:
-		b.refuse(name, "has a value that is no number for CloudWatch; it is left out")
+		b.refuse(name, "has a value that CloudWatch does not accept; it is dropped")
 		return
 	case len(dimensions) > maxDimensions:
-		b.refuse(name, fmt.Sprintf("has more than %d dimensions; it is left out", maxDimensions))
+		b.refuse(name, fmt.Sprintf("has more than %d dimensions; it is dropped", maxDimensions))
 		return
 	case math.Abs(value) < minValue:
 		value = 0
@@ -48,7 +48,7 @@ func (b *Builder) Gauge(name, unit string, value float64, dimensions ...Dimensio
 		b.key = append(append(append(append(b.key, 0), dim.Name...), 0), dim.Value...)
 	}
 	if b.known[string(b.key)] {
-		b.refuse(name, "has two values in a minute; the first stands")
+		b.refuse(name, "has two values in one minute; the first is kept")
 		return
 	}
 	b.known[string(b.key)] = true

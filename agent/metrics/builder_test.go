@@ -38,8 +38,8 @@ func TestASeriesHasOneDatumAMinute(t *testing.T) {
 	if diff := cmp.Diff(want, b.Minute(at)); diff != "" {
 		t.Error(diff)
 	}
-	log.said(t, 1, "Unhealthy has two values in a minute")
-	log.said(t, 1, "Restarts has two values in a minute")
+	log.said(t, 1, "Unhealthy has two values in one minute")
+	log.said(t, 1, "Restarts has two values in one minute")
 	b.Gauge("Restarts", metrics.UnitCount, 1, service("web")...)
 	if m := b.Minute(at.Add(time.Minute)); len(m.Data) != 1 || m.Data[0].Value != 1 {
 		t.Errorf("%+v", m)

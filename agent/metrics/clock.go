@@ -130,7 +130,7 @@ func (s *spool) expire() {
 	if time.Since(s.refused) < patience {
 		return
 	}
-	s.failures.log("refused", "minutes of more than two weeks ago or two hours ahead are dropped: CloudWatch does not take them")
+	s.failures.log("refused", "minutes older than two weeks or more than two hours ahead are dropped: CloudWatch rejects them")
 	s.discard(Future, future)
 	s.discard(TooOld, old)
 }

@@ -66,7 +66,7 @@ func TestMinutesOfAWrongClockDoNotComeBack(t *testing.T) {
 		if s := w.Stats(); s.Minutes != 0 || s.Dropped[metrics.Future] != 10*3 || len(w.times) != 61*3 {
 			t.Errorf("after an hour: %+v", s)
 		}
-		w.said(t, 1, "CloudWatch does not take them")
+		w.said(t, 1, "CloudWatch rejects them")
 	})
 }
 

@@ -54,7 +54,7 @@ func (s *spool) oldestOnDisk(last int64) (m Minute, ok, ends bool) {
 			return Minute{}, false, true
 		default:
 			s.unread = err
-			s.failures.log("file "+kindOf(err), fmt.Sprintf("a minute cannot be read, and is tried again: %v", err))
+			s.failures.log("file "+kindOf(err), fmt.Sprintf("a minute cannot be read; retrying: %v", err))
 			skipped++
 			i++
 		}

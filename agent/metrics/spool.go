@@ -129,7 +129,7 @@ func (s *spool) why() (string, Cause) {
 		return err.Error(), causeOf(err)
 	}
 	if !s.refused.IsZero() {
-		return "CloudWatch would refuse the timestamps of the queued minutes: the clock of this instance says " +
+		return "CloudWatch would reject the timestamps of the queued minutes: the clock of this instance says " +
 			stamp(s.clock().Unix()), CauseClock
 	}
 	return "", ""

@@ -3,7 +3,7 @@
 //
 //	ECS agent says        Docker says               it is
 //	STOPPED               a container of it runs    an orphan
-//	nothing of the task   a container of it runs    an orphan: the instance was registered anew, or the agent lost its state
+//	nothing of the task   a container of it runs    an orphan: the instance registered again, or the agent lost its state
 //	RUNNING, wanted so    none of it runs           an orphan task
 //	anything else         anything                  in transition
 //
@@ -73,7 +73,7 @@ func Differences(tasks []ecsagent.Task, running []containers.Identity) map[strin
 		switch t, ok := known[c.TaskARN]; {
 		case !ok:
 			differ[c.ID] = Orphan{Container: c,
-				Why: "the ECS agent does not know its task: the instance was registered anew, or the agent lost its state"}
+				Why: "the ECS agent does not know its task: the instance registered again, or the agent lost its state"}
 		case t.KnownStatus == ecsagent.Stopped:
 			differ[c.ID] = Orphan{Container: c, Why: "the ECS agent reports its task as STOPPED, and Docker runs the container"}
 		}

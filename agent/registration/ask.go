@@ -46,8 +46,8 @@ type ContainerInstances interface {
 	RegisteredInstances(ctx context.Context, cluster string) (int, error)
 }
 
-// Word holds ECS's last response about this container instance.
-type Word struct {
+// ECSStatus holds ECS's last response about this container instance.
+type ECSStatus struct {
 	At        time.Time // time of the last response; zero if there was none
 	Trouble   string    // why the last call failed; empty if it succeeded
 	Connected bool
@@ -68,32 +68,32 @@ type Word struct {
 }
 
 // Known reports whether the last call succeeded.
-func (w Word) Known() bool { return !w.At.IsZero() && w.Trouble == "" }
+func (s ECSStatus) Known() bool { return !s.At.IsZero() && s.Trouble == "" }
 
 // Lost reports whether the connection is lost, and not only interrupted briefly.
-func (w Word) Lost() bool { return w.Off >= OffAnswers && w.At.Sub(w.OffSince) >= lostConnection }
+func (s ECSStatus) Lost() bool { return s.Off >= OffAnswers && s.At.Sub(s.OffSince) >= lostConnection }
 
 // unfit returns the number of consecutive responses in which the instance was disconnected or impaired, and the time of
 // the first.
-func (w Word) unfit() (answers int, since time.Time, what string) {
-	if w.Off > 0 {
-		return w.Off, w.OffSince, "disconnected"
+func (s ECSStatus) unfit() (answers int, since time.Time, what string) {
+	if s.Off > 0 {
+		return s.Off, s.OffSince, "disconnected"
 	}
-	return w.Impaired, w.ImpairedSince, "impaired: " + w.HealthDetail
+	return s.Impaired, s.ImpairedSince, "impaired: " + s.HealthDetail
 }
 
-// judge returns the state of a registration that the ECS agent itself reports.
-func (w Word) judge(arn string, self Self) view {
+// evaluate returns the state of a registration that the ECS agent itself reports.
+func (s ECSStatus) evaluate(arn string, self Self) view {
 	switch {
-	case w.Foreign != "":
-		return view{Lost, "port 51678 answers for another instance: ECS has " + arn + " as " + w.Foreign +
+	case s.Foreign != "":
+		return view{Lost, "port 51678 responds for another instance: ECS has " + arn + " as " + s.Foreign +
 			", and this is " + self.InstanceID, true}
-	case !w.Known():
-	case w.Status == "INACTIVE":
+	case !s.Known():
+	case s.Status == "INACTIVE":
 		return view{Lost, "ECS has deregistered " + arn + ": restart the ECS agent without its agent.db, or replace the instance", true}
-	case w.Lost():
-		return view{Disconnected, "ECS does not hear from the ECS agent: is 443 open to ecs-a-* and ecs-t-*, " +
-			"and does the role allow ecs:Poll?", true}
+	case s.Lost():
+		return view{Disconnected, "the ECS agent is not connected to ECS: check port 443 to ecs-a-* and ecs-t-*, " +
+			"and ecs:Poll in the role", true}
 	}
 	return view{Registered, arn, true}
 }
@@ -145,8 +145,8 @@ func (w *Watch) askSize(ctx context.Context, now time.Time) {
 	if err == nil {
 		a.size = size
 	} else if !a.noSize {
-		w.Log.With("phase", "registration").Warn("could not ask ECS for the number of instances, which sets how often " +
-			"ECS is asked for the connection: " + err.Error())
+		w.Log.With("phase", "registration").Warn("could not get the number of instances from ECS, which determines how often " +
+			"ECS is called: " + err.Error())
 	}
 	a.noSize = err != nil
 	if w.snapshot.ECS.At.IsZero() && a.failures == 0 {
@@ -162,7 +162,7 @@ func (w *Watch) take(now time.Time, said awsapi.ContainerInstance, err error) {
 		w.asking.failures++
 		w.asking.denied = awsapi.KindOf(err) == awsapi.Denied
 		if word.Trouble == "" { // log only the first failure
-			log.Warn("could not ask ECS whether it hears from this instance: " + err.Error())
+			log.Warn("could not get the connection status from ECS: " + err.Error())
 		}
 		word.Trouble = err.Error()
 		return
@@ -172,7 +172,7 @@ func (w *Watch) take(now time.Time, said awsapi.ContainerInstance, err error) {
 	}
 	w.asking.failures, w.asking.denied, word.Trouble, word.At = 0, false, "", now
 	if w.Self.differs(said.EC2InstanceID) { // the other fields are about another instance
-		*word = Word{Foreign: said.EC2InstanceID}
+		*word = ECSStatus{Foreign: said.EC2InstanceID}
 		return
 	}
 	w.snapshot.Cluster, w.snapshot.ARN = w.claim.cluster, w.claim.arn
@@ -199,8 +199,8 @@ func count(is bool, now time.Time, answers *int, since *time.Time) {
 // fleet do not call at the same time.
 func (w *Watch) next(now time.Time, troubled bool) time.Time {
 	word, pause := w.snapshot.ECS, Interval(w.asking.size)
-	if unfit, _, _ := word.unfit(); w.Hurry > 0 && (troubled || unfit > 0) {
-		pause = min(pause, w.Hurry)
+	if unfit, _, _ := word.unfit(); w.MaxInterval > 0 && (troubled || unfit > 0) {
+		pause = min(pause, w.MaxInterval)
 	}
 	if word.Off > 0 && !word.Lost() { // check soon whether the connection is back
 		pause = min(pause, minPause)

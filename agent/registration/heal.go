@@ -24,8 +24,8 @@ type Group interface {
 	SetUnhealthy(ctx context.Context, instanceID string, respectGracePeriod bool) error
 }
 
-// Fellows lists the container instances of the cluster.
-type Fellows interface {
+// ClusterInstances lists the container instances of the cluster.
+type ClusterInstances interface {
 	ContainerInstanceARNs(ctx context.Context, cluster, filter string) iter.Seq2[[]string, error]
 }
 
@@ -43,33 +43,33 @@ const inService = "InService"
 // enough. It does nothing if it cannot look up a fact that it needs. It also does nothing if the problem seems to
 // affect the whole fleet.
 type Healer struct {
-	After      time.Duration // 0 means never
-	MaxShare   int           // percentage of the group that may be out of service at the same time
-	InstanceID string
-	Lifecycle  Lifecycle
-	Group      Group
-	Fellows    Fellows
-	Log        *slog.Logger
+	After            time.Duration // 0 means never
+	MaxShare         int           // percentage of the group that may be out of service at the same time
+	InstanceID       string
+	Lifecycle        Lifecycle
+	Group            Group
+	ClusterInstances ClusterInstances
+	Log              *slog.Logger
 
 	considered time.Time // time of the last evaluated response of ECS
 	acted      bool      // the instance was marked unhealthy since it was last healthy
-	said       string
+	logged     string
 }
 
-// Hurry returns how often ECS must be called while something is wrong, so that After can be kept. It returns 0 if
+// MaxInterval returns how often ECS must be called while something is wrong, so that After can be kept. It returns 0 if
 // healing is off.
-func (h *Healer) Hurry() time.Duration { return h.After / (enoughAnswers + 1) }
+func (h *Healer) MaxInterval() time.Duration { return h.After / (enoughAnswers + 1) }
 
-// Consider evaluates each response of ECS once, and writes each new decision to the journal. It returns the journal
+// Evaluate evaluates each response of ECS once, and writes each new decision to the journal. It returns the journal
 // line, or "" if there is no new decision.
-func (h *Healer) Consider(ctx context.Context, s Snapshot) string {
+func (h *Healer) Evaluate(ctx context.Context, s Snapshot) string {
 	if s.ECS.At.Equal(h.considered) || !s.ECS.Known() {
 		return ""
 	}
 	h.considered = s.ECS.At
 	answers, since, what := s.ECS.unfit()
 	if answers == 0 {
-		h.acted, h.said = false, ""
+		h.acted, h.logged = false, ""
 	}
 	gone := s.ECS.At.Sub(since)
 	if h.After == 0 || h.acted || answers < enoughAnswers || gone < h.After {
@@ -80,7 +80,7 @@ func (h *Healer) Consider(ctx context.Context, s Snapshot) string {
 	facts, held := h.weigh(ctx, s)
 	if held == "" {
 		if err := h.Group.SetUnhealthy(ctx, h.InstanceID, true); err != nil {
-			held = "the group was not told: " + err.Error()
+			held = "the Auto Scaling group could not be updated: " + err.Error()
 		}
 	}
 	h.acted = held == ""
@@ -90,12 +90,12 @@ func (h *Healer) Consider(ctx context.Context, s Snapshot) string {
 func (h *Healer) report(gone time.Duration, what, facts, held string) string {
 	log := h.Log.With("phase", "heal", "because", what, "for", gone.Round(time.Second).String(), "unhealthy-after", h.After.String())
 	if h.acted {
-		h.said = "told the Auto Scaling group that this instance is unhealthy: " + facts
-		log.Error(h.said)
-		return h.said
+		h.logged = "marked this instance as unhealthy in its Auto Scaling group: " + facts
+		log.Error(h.logged)
+		return h.logged
 	}
-	if reason, _, _ := strings.Cut(held, ":"); h.said != reason { // the text after the colon varies: attempts, counts
-		h.said = reason
+	if reason, _, _ := strings.Cut(held, ":"); h.logged != reason { // the text after the colon varies: attempts, counts
+		h.logged = reason
 		held = "this instance is not marked unhealthy: " + held
 		log.Warn(held)
 		return held
@@ -113,9 +113,9 @@ func (h *Healer) weigh(ctx context.Context, s Snapshot) (facts, held string) {
 	}
 	switch target, err := h.Lifecycle.LifecycleState(ctx); {
 	case err != nil:
-		return "", "could not look at its lifecycle state: " + err.Error()
+		return "", "could not read its lifecycle state: " + err.Error()
 	case target == "":
-		return "", "it is in no Auto Scaling group that could replace it"
+		return "", "it is not in an Auto Scaling group"
 	case target != inService:
 		return "", "its group wants it " + target
 	}
@@ -131,9 +131,9 @@ func (h *Healer) weigh(ctx context.Context, s Snapshot) (facts, held string) {
 		return "", "could not look at its group: " + err.Error()
 	}
 	off := 0
-	for arns, err := range h.Fellows.ContainerInstanceARNs(ctx, s.Cluster, "agentConnected == false") {
+	for arns, err := range h.ClusterInstances.ContainerInstanceARNs(ctx, s.Cluster, "agentConnected == false") {
 		if err != nil {
-			return "", "could not look at the other instances: " + err.Error()
+			return "", "could not read the other instances: " + err.Error()
 		}
 		off += len(arns)
 	}
@@ -157,7 +157,7 @@ func (h *Healer) brake(group string, members []awsapi.Member, disconnected int) 
 	case out >= len(members):
 		return "", "no other instance of the group is in service: " + facts
 	case max(out, disconnected) > allowed:
-		return "", "too many at once, the cause is hardly this instance: " + facts
+		return "", "too many instances fail at once, so the cause is probably not this instance: " + facts
 	}
 	return facts, ""
 }

@@ -17,12 +17,12 @@ type Self struct{ InstanceID, Region, Account string }
 func (s Self) foreign(meta ecsagent.Metadata) string {
 	own := arn.Owner{Region: s.Region, Account: s.Account}
 	if why := own.Foreign(meta.ContainerInstanceARN, "container-instance"); why != "" {
-		return "port 51678 answers for another instance: " + why
+		return "port 51678 responds for another instance: " + why
 	}
 	ref, err := cluster.Parse(meta.Cluster)
 	if err == nil && ref.Region != "" {
 		if why := own.Foreign(meta.Cluster, "cluster"); why != "" {
-			return "port 51678 answers for another instance: " + why
+			return "port 51678 responds for another instance: " + why
 		}
 	}
 	return ""
@@ -42,7 +42,7 @@ const askSoon = time.Minute
 // another instance for it.
 func (w *Watch) claims(c claim) {
 	if w.claim.arn != c.arn {
-		w.snapshot.ECS = Word{} // it belongs to another registration
+		w.snapshot.ECS = ECSStatus{} // it belongs to another registration
 		if w.snapshot.ARN != "" && w.snapshot.ARN != c.arn {
 			w.asking.due = time.Now().Add(rand.N(askSoon))
 		}

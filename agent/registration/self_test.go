@@ -51,8 +51,8 @@ func TestAnAnswerForAnotherInstanceIsLostAtOnceAndIsNotUsed(t *testing.T) {
 				w := &world{local: always(c.meta)}
 				watch := instance(w, &changes)
 				for range 60 {
-					s := watch.Look(context.Background())
-					if s.State != registration.Lost || !strings.Contains(s.Why, "port 51678 answers for another instance") ||
+					s := watch.Update(context.Background())
+					if s.State != registration.Lost || !strings.Contains(s.Why, "port 51678 responds for another instance") ||
 						!strings.Contains(s.Why, c.want) ||
 						s.ARN != "" ||
 						s.Cluster != "" {
@@ -94,7 +94,7 @@ func TestAPeersRegistrationNeverCountsForThisInstance(t *testing.T) {
 				}
 				watch := instance(w, &changes)
 				for minute := range 200 {
-					s := watch.Look(context.Background())
+					s := watch.Update(context.Background())
 					if minute > 62 && minute < 120 {
 						if s.State != registration.Lost || s.ECS.Known() || s.ECS.Off != 0 ||
 							!strings.Contains(s.Why, "ECS has "+peersARN+" as i-0peer, and this is "+self) {
@@ -126,9 +126,9 @@ func TestOurOwnLimitIsNoAbsence(t *testing.T) {
 		}}
 		watch := instance(w, &changes)
 		for minute := range 60 {
-			s := watch.Look(context.Background())
+			s := watch.Update(context.Background())
 			if minute == 30 &&
-				(s.State != registration.Unknown || s.Why != "this process is out of file descriptors, so it could not ask the ECS agent") {
+				(s.State != registration.Unknown || s.Why != "this process is out of file descriptors, so it could not query the ECS agent") {
 				t.Errorf("%+v", s)
 			}
 			<-time.After(time.Minute)

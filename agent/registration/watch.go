@@ -51,7 +51,7 @@ type Snapshot struct {
 	// cycle, or empty if it did.
 	Answered time.Time
 	Silent   string
-	ECS      Word
+	ECS      ECSStatus
 }
 
 // Introspection returns what the ECS agent reports about itself.
@@ -65,10 +65,10 @@ type Watch struct {
 	ECS      ContainerInstances // nil if ECS is not called
 	Expected string             // the expected cluster; empty accepts any
 	Self     Self
-	// Hurry is the maximum interval of calls to ECS while something is wrong. 0 means the usual interval.
-	Hurry   time.Duration
-	Changed func(Change)
-	Log     *slog.Logger
+	// MaxInterval is the maximum interval of calls to ECS while something is wrong. 0 means the usual interval.
+	MaxInterval time.Duration
+	Changed     func(Change)
+	Log         *slog.Logger
 
 	snapshot Snapshot
 	claim    claim     // what the ECS agent last reported, accepted or not
@@ -84,8 +84,8 @@ type view struct {
 	certain bool // it takes effect immediately
 }
 
-// Look checks the registration: it queries the ECS agent each time, and ECS if a call is due.
-func (w *Watch) Look(ctx context.Context) Snapshot {
+// Update checks the registration: it queries the ECS agent each time, and ECS if a call is due.
+func (w *Watch) Update(ctx context.Context) Snapshot {
 	now := time.Now()
 	if w.seen.IsZero() {
 		w.seen, w.snapshot.State, w.snapshot.Since = now, Unknown, now
@@ -96,7 +96,7 @@ func (w *Watch) Look(ctx context.Context) Snapshot {
 	}
 	w.ask(ctx, now, is.state != Registered)
 	if is.state == Registered {
-		is = w.snapshot.ECS.judge(is.why, w.Self)
+		is = w.snapshot.ECS.evaluate(is.why, w.Self)
 	}
 	w.settle(is, now)
 	return w.snapshot
@@ -133,14 +133,14 @@ func (w *Watch) local(ctx context.Context) view {
 	meta, err := w.Agent.Metadata(ctx)
 	switch {
 	case ownlimit.Of(err) != "":
-		return view{Unknown, ownlimit.Of(err) + ", so it could not ask the ECS agent", false}
+		return view{Unknown, ownlimit.Of(err) + ", so it could not query the ECS agent", false}
 	case err != nil:
 		return view{Lost, err.Error(), false}
 	case meta.ContainerInstanceARN == "":
 		return view{Lost, "the ECS agent has no container instance ARN", false}
 	}
 	if why := w.Self.foreign(meta); why != "" {
-		w.claim, w.snapshot.ECS = claim{}, Word{}
+		w.claim, w.snapshot.ECS = claim{}, ECSStatus{}
 		return view{Lost, why, true}
 	}
 	w.claims(claim{meta.Cluster, meta.ContainerInstanceARN})

@@ -48,17 +48,17 @@ func (w *world) ContainerInstance(context.Context, string, string) (awsapi.Conta
 	return w.ecs(w.minute())
 }
 
-// live calls Look each minute for the given number of minutes, and returns the changes and the journal.
+// live calls Update each minute for the given number of minutes, and returns the changes and the journal.
 func live(w *world, minutes int, expected string, hurry time.Duration) (changes []string, journal string) {
 	var out bytes.Buffer
 	w.begin = time.Now()
-	watch := registration.Watch{Agent: w, ECS: w, Expected: expected, Hurry: hurry, Log: slog.New(term.NewHandler(&out, true)),
+	watch := registration.Watch{Agent: w, ECS: w, Expected: expected, MaxInterval: hurry, Log: slog.New(term.NewHandler(&out, true)),
 		Changed: func(c registration.Change) {
 			changes = append(changes, fmt.Sprintf("%s -> %s: %.40s", c.Was, c.Is, c.Why))
 		}}
 	for range minutes {
-		watch.Look(context.Background())
-		for end := time.Now().Add(time.Minute); ; watch.Look(context.Background()) { // as the agent does
+		watch.Update(context.Background())
+		for end := time.Now().Add(time.Minute); ; watch.Update(context.Background()) { // as the agent does
 			due := watch.Due()
 			if !due.Before(end) || !due.After(time.Now()) {
 				<-time.After(time.Until(end))
@@ -116,11 +116,11 @@ func TestAChangeIsToldOnce(t *testing.T) {
 			[]string{registered, "registered -> lost: nothing listens", "lost -> registered: arn:1"}},
 		"never registered": {"prod", world{local: always(ecsagent.Metadata{})},
 			[]string{"unknown -> lost: the ECS agent has no container instance "}},
-		"another cluster is told at once": {"prod", world{local: always(other)},
+		"another cluster is reported at once": {"prod", world{local: always(other)},
 			[]string{"unknown -> in another cluster: the ECS agent is in cluster default, not"}},
 		"any cluster will do when none is expected": {"", world{local: always(other)}, []string{"unknown -> registered: arn:2"}},
 		"ECS hears nothing for hours": {"prod", world{local: always(in), ecs: off(60, 200)},
-			[]string{registered, "registered -> disconnected: ECS does not hear from the ECS agent: is", "disconnected -> registered: arn:1"}},
+			[]string{registered, "registered -> disconnected: the ECS agent is not connected to ECS: c", "disconnected -> registered: arn:1"}},
 		"ECS heard nothing for a moment": {"prod", world{local: always(in), ecs: off(60, 64)}, []string{registered}},
 		"deregistered in ECS alone": {"prod", world{local: always(in), ecs: func(int) (awsapi.ContainerInstance, error) {
 			return awsapi.ContainerInstance{}, awsapi.ErrNoSuchInstance
@@ -229,7 +229,7 @@ func TestImpairedAnswersCountInARow(t *testing.T) {
 		watch := registration.Watch{Agent: w, ECS: w, Expected: "prod", Log: slog.New(slog.DiscardHandler), Changed: func(registration.Change) {}}
 		var got []int
 		for seen := 0; len(got) < len(want); {
-			s := watch.Look(context.Background())
+			s := watch.Update(context.Background())
 			if n > seen {
 				seen = n
 				got = append(got, s.ECS.Impaired)

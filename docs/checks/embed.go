@@ -1,5 +1,4 @@
-// Package checks holds the manual's pages on the checks, one a check, so that the
-// binary carries them to where there is no internet.
+// Package checks embeds the manual pages of the checks, one per check, so that they are available offline.
 package checks
 
 import (
@@ -10,5 +9,5 @@ import (
 //go:embed *.md
 var pages embed.FS
 
-// Pages are the pages; that of the check imds is imds.md.
+// Pages returns the pages. The page of the check imds is imds.md.
 func Pages() fs.FS { return pages }

@@ -32,8 +32,9 @@ const (
 	// In a subnet without a route to AWS, every connection attempt ends with this timeout.
 	dialTimeout   = 3 * time.Second
 	answerTimeout = 10 * time.Second
-	// maxAnswer is the limit on a response body in bytes, after decompression. The SDK takes some eight times as much
-	// memory for JSON. Responses of EC2 are longer, because they describe up to 1,000 instances, some 10 kB of XML each.
+	// maxAnswer is the limit on a response body in bytes, after decompression. Decoding JSON takes about eight times as
+	// much memory. Responses of EC2 may be longer, because they describe up to 1,000 instances with about 10 kB of XML
+	// each.
 	maxAnswer    = 10 << 20
 	maxAnswerEC2 = 32 << 20
 )
@@ -130,7 +131,7 @@ type bounded struct {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, fmt.Errorf("the answer has more than %d MB", b.limit>>20)
+		return 0, fmt.Errorf("the response has more than %d MB", b.limit>>20)
 	}
 	n, err := b.body.Read(p[:min(len(p), b.left)])
 	b.left -= n

@@ -105,7 +105,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, errNoAnswer)
 }
 
-var errNoAnswer = errors.New("no answer in time")
+var errNoAnswer = errors.New("no response in time")
 
 // codes maps the error codes of the services to kinds. The protocols use different codes for the same error:
 // AccessDeniedException in JSON, AccessDenied in the query protocol.

@@ -21,8 +21,8 @@ func TestTheHealthOfAContainerInstance(t *testing.T) {
 		"it begins":           {&sandbox.Health{OverallStatus: "INITIALIZING"}, "INITIALIZING", ""},
 		"the runtime is impaired": {&sandbox.Health{OverallStatus: "IMPAIRED", Details: []sandbox.HealthDetail{
 			{Type: "AGENT_CONNECTIVITY", Status: "OK", LastStatusChange: since},
-			{Type: "CONTAINER_RUNTIME", Status: "IMPAIRED", StatusReason: "docker does not answer", LastStatusChange: since}}},
-			"IMPAIRED", "CONTAINER_RUNTIME is IMPAIRED since 2026-03-01T10:00:00Z: docker does not answer"},
+			{Type: "CONTAINER_RUNTIME", Status: "IMPAIRED", StatusReason: "docker does not respond", LastStatusChange: since}}},
+			"IMPAIRED", "CONTAINER_RUNTIME is IMPAIRED since 2026-03-01T10:00:00Z: docker does not respond"},
 		"two checks, no reason": {&sandbox.Health{OverallStatus: "IMPAIRED", Details: []sandbox.HealthDetail{
 			{Type: "CONTAINER_RUNTIME", Status: "IMPAIRED", LastStatusChange: since},
 			{Type: "ACCELERATED_COMPUTE", Status: "INSUFFICIENT_DATA", LastStatusChange: since}}}, "IMPAIRED",

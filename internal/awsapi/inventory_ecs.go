@@ -34,8 +34,8 @@ func (c *Client) DescribeCluster(ctx context.Context, cluster string) (inventory
 	}, nil
 }
 
-// DescribeProviders reads the capacity providers of a cluster, those of Managed Instances
-// included: they are known only within their cluster.
+// DescribeProviders reads the capacity providers of a cluster, including those of Managed Instances, which ECS lists
+// only for their own cluster.
 func (c *Client) DescribeProviders(ctx context.Context, cluster string) ([]inventory.Provider, error) {
 	return paged("ecs:DescribeCapacityProviders", func(token *string) ([]inventory.Provider, *string, error) {
 		out, err := c.ecs.DescribeCapacityProviders(
@@ -164,7 +164,7 @@ func (c *Client) ServiceARNs(ctx context.Context, cluster string) iter.Seq2[[]st
 	})
 }
 
-// MaxServices is how many services one call describes (API reference, DescribeServices).
+// MaxServices is the maximum number of services per call (API reference, DescribeServices).
 const MaxServices = 10
 
 // DescribeServices describes services by ARN, 10 per call.
@@ -238,7 +238,8 @@ func primary(d inventory.Deployment) int {
 	return 1
 }
 
-// events keeps the newest. ECS returns up to 100, newest first; the copies let the answer go.
+// events returns the newest events. ECS returns up to 100, newest first. Copying the strings allows the rest of the
+// response to be freed.
 func events(all []types.ServiceEvent) []inventory.Event {
 	var out []inventory.Event
 	for _, e := range all {
@@ -252,7 +253,7 @@ func events(all []types.ServiceEvent) []inventory.Event {
 	return out
 }
 
-// maxTaskPages bounds the listing of tasks: 100,000 tasks.
+// maxTaskPages limits the list of tasks to 100,000.
 const maxTaskPages = 1000
 
 // TaskARNs iterates over the ARNs of the tasks whose desired status is RUNNING, in pages of up to 100. It stops after
@@ -269,7 +270,7 @@ func (c *Client) TaskARNs(ctx context.Context, cluster string) iter.Seq2[[]strin
 	})
 }
 
-// CountTasks describes tasks by ARN, 100 a call, and counts those that are alike.
+// CountTasks describes tasks by ARN, 100 per call, and counts those with equal properties.
 func (c *Client) CountTasks(ctx context.Context, cluster string, arns []string) ([]inventory.TaskCount, error) {
 	return batched(arns, MaxDescribed, func(batch []string) ([]inventory.TaskCount, error) {
 		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: batch})

@@ -13,8 +13,8 @@ import (
 	"muster/internal/fleet/inventory"
 )
 
-// interned is the text of p, shared by all equal ones: the attributes and tasks of a large
-// cluster repeat the same few.
+// interned returns the text that p points to. Equal texts share their memory, because attributes and tasks of a large
+// cluster have few distinct values.
 func interned(p *string) string {
 	if p == nil {
 		return ""
@@ -63,8 +63,8 @@ func (c *Client) launches(ctx context.Context, ids []string) ([]inventory.Launch
 	})
 }
 
-// maxGroups is how many groups one call describes by name (API reference,
-// DescribeAutoScalingGroups: 50, up to 100 by MaxRecords).
+// maxGroups is the number of groups per call by name (API reference, DescribeAutoScalingGroups: 50, or up to 100 with
+// MaxRecords).
 const maxGroups = 100
 
 // GroupsNamed describes Auto Scaling groups by name. It omits those that do not exist.
@@ -74,7 +74,7 @@ func (c *Client) GroupsNamed(ctx context.Context, names []string) ([]inventory.G
 	})
 }
 
-// GroupsTagged describes the Auto Scaling groups that carry a tag with this value.
+// GroupsTagged describes the Auto Scaling groups that have a tag with this value.
 func (c *Client) GroupsTagged(ctx context.Context, key, value string) ([]inventory.Group, error) {
 	return c.scalingGroups(ctx, autoscaling.DescribeAutoScalingGroupsInput{
 		Filters: []types.Filter{{Name: aws.String("tag:" + key), Values: []string{value}}},
@@ -129,8 +129,8 @@ func scalingGroup(g types.AutoScalingGroup) inventory.Group {
 // maxScheduled is the maximum number of scheduled actions per page (API reference, DescribeScheduledActions).
 const maxScheduled = 100
 
-// ScheduledActions reads the scheduled actions of one group, or of every group of the region
-// if group is empty, up to so many pages. More says that there are others.
+// ScheduledActions reads the scheduled actions of one group, or of all groups of the region if group is empty. It reads
+// a limited number of pages. more is true if there are further pages.
 func (c *Client) ScheduledActions(ctx context.Context, group string, upTo int) (all []inventory.ScheduledAction, more bool, err error) {
 	in := autoscaling.DescribeScheduledActionsInput{MaxRecords: aws.Int32(maxScheduled)}
 	if group != "" {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// LoginExpired recognises a session of IAM Identity Center that is over, or was never begun,
-// from the texts of the SDK: InvalidTokenError and SSOTokenProvider of package
-// credentials/ssocreds, which hands out no type for the second.
+// LoginExpired reports whether the IAM Identity Center session has expired or does not exist. It compares the text of
+// the SDK's errors (package credentials/ssocreds, InvalidTokenError and SSOTokenProvider), because one of them has no
+// exported type.
 func LoginExpired(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) || e.Kind != NoIdentity {

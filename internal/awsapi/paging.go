@@ -19,7 +19,7 @@ func pages[T any](action string, page func(token *string) ([]T, *string, error))
 	return pagesUpTo(maxPages, action, page)
 }
 
-// pagesUpTo is pages with another bound.
+// pagesUpTo is pages with a different limit.
 func pagesUpTo[T any](most int, action string, page func(token *string) ([]T, *string, error)) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		var token *string

@@ -22,21 +22,21 @@ import (
 // ErrNoSuchDefinition means that ECS responded that the task definition does not exist.
 var ErrNoSuchDefinition = errors.New("no such task definition")
 
-// Definition is a task definition, as far as it decides where its tasks are placed.
+// Definition holds the parts of a task definition that affect where its tasks are placed.
 type Definition struct {
 	Family   string
 	Revision int
 	Status   string // ACTIVE, INACTIVE, DELETE_IN_PROGRESS
-	// Awsvpc: its tasks have network interfaces of their own.
+	// Awsvpc is true if each task has its own network interface.
 	Awsvpc bool
 	// MemoryLimit is what a copy can use at most in MiB. It is 0 if neither the task nor each of its containers has a limit.
 	MemoryLimit int
-	// Task has everything but the constraints, the group and the subnets of a service.
+	// Task is complete except for the service's constraints, group and subnets.
 	Task fit.Task
 }
 
-// TaskDefinition describes a task definition by FAMILY, FAMILY:REVISION or ARN. Without a
-// revision it is the latest ACTIVE one.
+// TaskDefinition describes a task definition by FAMILY, FAMILY:REVISION or ARN. Without a revision, it returns the
+// latest ACTIVE one.
 func (c *Client) TaskDefinition(ctx context.Context, ref string) (Definition, error) {
 	out, err := c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(ref)})
 	if err != nil {
@@ -131,8 +131,8 @@ func number(text *string) int {
 	return n
 }
 
-// hostPorts are the fixed host ports. In host mode a container's port is the host's; in bridge
-// mode a mapping without hostPort, or with a range, gets dynamic ones (API reference, PortMapping).
+// hostPorts returns the fixed host ports. In host mode, a container port is also the host port. In bridge mode, a
+// mapping with a range or without a hostPort gets dynamic ports (API reference, PortMapping).
 func hostPorts(d *types.TaskDefinition) (out fit.Ports) {
 	for _, c := range d.ContainerDefinitions {
 		for _, m := range c.PortMappings {
@@ -184,7 +184,7 @@ func (c *Client) TaskFamilies(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// PlacedService is a service, and the subnets of its awsvpc configuration.
+// PlacedService is a service with the subnets of its awsvpc configuration.
 type PlacedService struct {
 	inventory.Service
 	Subnets []string
@@ -207,7 +207,7 @@ func (c *Client) Service(ctx context.Context, cluster, name string) (PlacedServi
 	return s, nil
 }
 
-// PlacedTask is a task on a container instance.
+// PlacedTask is a task that is placed on a container instance.
 type PlacedTask struct {
 	Instance string // ARN
 	fit.Placed

@@ -27,7 +27,7 @@ func (c *Client) PollEndpoints(ctx context.Context, cluster string) (PollEndpoin
 func (c *Client) ECSEndpoint(ctx context.Context) (string, error) {
 	o := c.ecs.Options()
 	if o.Region == "" && o.BaseEndpoint == nil {
-		return "", errors.New("finding the endpoint of ECS: the region is not known")
+		return "", errors.New("finding the endpoint of ECS: region unknown")
 	}
 	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, ecs.EndpointParameters{
 		Region: aws.String(o.Region), Endpoint: o.BaseEndpoint,

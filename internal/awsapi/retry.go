@@ -130,10 +130,9 @@ func (o once) IsErrorRetryable(err error) bool {
 // throttledKey is the context key of WithoutThrottleRetries.
 type throttledKey struct{}
 
-// WithoutThrottleRetries returns a context for a call that the client does not repeat when it is
-// throttled, but only for other reasons: three quick attempts of each instance of a fleet that
-// boots at once would keep the shared bucket empty. The caller repeats the call later, with
-// jitter, or does without the answer.
+// WithoutThrottleRetries returns a context for a call that the client does not retry if it is throttled. If a whole
+// fleet boots at once, three quick attempts of each instance would keep the shared bucket empty. The caller retries
+// later, with jitter, or continues without the result. Other errors are retried as usual.
 func WithoutThrottleRetries(ctx context.Context) context.Context {
 	return context.WithValue(ctx, throttledKey{}, true)
 }

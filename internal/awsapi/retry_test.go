@@ -112,7 +112,7 @@ func TestWhichNetworkErrorsMayHaveTakenEffect(t *testing.T) {
 		"dial timeout":        {&net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}, true, false},
 		"no such name":        {&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}, true, false},
 		"reset":               {&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, true, true},
-		"no answer in time":   {context.DeadlineExceeded, true, true},
+		"no response in time": {context.DeadlineExceeded, true, true},
 		"half of the answer":  {errors.New("unexpected EOF"), true, true},
 		"no more descriptors": {&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EMFILE}, true, false},
 		"interrupted":         {context.Canceled, false, true},

@@ -23,8 +23,8 @@ or by hand, as root.
 It finds and confirms the cluster, repairs and writes /etc/ecs/ecs.config, moves a
 stale agent.db aside if --reset-stale-state is given, and queues ecs.service and
 muster's units. It never waits for the ECS agent. If it fails, an ECS agent that has
-not started yet is held back, so that it does not join the cluster "default"; one
-that runs is left as it is.`,
+not started yet is held back, so that it does not join the cluster "default". A
+running ECS agent is not changed.`,
 		Example: `  muster bootstrap --cluster prod
   muster bootstrap --cluster prod --ecs ECS_RESERVED_MEMORY=256 --ecs 'ECS_INSTANCE_ATTRIBUTES={"stack": "blue"}'
   muster bootstrap --cluster prod --cfn-stack "$STACK" --cfn-resource Workers --lifecycle-hook ready --on-failure abandon
@@ -32,8 +32,8 @@ that runs is left as it is.`,
 		Args: noArgs,
 	}
 	addFlags(cmd, "bootstrap")
-	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "Print the change of ecs.config as a diff; write, queue and signal nothing.")
-	cmd.Flags().BoolVar(&o.Wait, "wait", false, "Verify before returning. Refused where it would hang the boot.")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "Print the change to ecs.config as a diff. Write, queue and signal nothing.")
+	cmd.Flags().BoolVar(&o.Wait, "wait", false, "Verify before returning. Rejected if it would hang the boot.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		this := thisHost(cmd)
 		defer this.Close()
@@ -52,8 +52,8 @@ func verifyCommand(log *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Wait for registration, then signal the result",
-		Long: `Wait until the ECS agent has registered this instance in its cluster, ask ECS to
-confirm it, and signal the result to CloudFormation and the launch hook.
+		Long: `Wait until the ECS agent has registered this instance in its cluster, confirm it with
+the ECS API, and signal the result to CloudFormation and the launch hook.
 muster-verify.service runs it at every boot. It changes nothing on the instance but
 its own report.`,
 		Example: `  sudo muster verify                  # as muster-verify.service runs it

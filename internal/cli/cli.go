@@ -88,7 +88,7 @@ sudo muster debug: its first line is the root cause.`,
 		Example: `  muster bootstrap --cluster prod     # in user data: configure the ECS agent, start the units
   sudo muster verify                  # did this instance register?
   sudo muster debug                   # the root cause, the evidence and the fix
-  muster fleet --cluster prod         # how the whole cluster is, from a laptop
+  muster fleet --cluster prod         # the state of the whole cluster, from a laptop
   muster ports --cluster prod         # which replication ports are closed, and by which rule
   muster config show                  # every setting, its value and its origin`,
 		Version:       version,
@@ -101,7 +101,7 @@ sudo muster debug: its first line is the root cause.`,
 	}{
 		{"join", "Join the cluster:", []*cobra.Command{bootstrapCommand(log), verifyCommand(log)}},
 		{"diagnose", "Diagnose:", []*cobra.Command{checkCommand(version, log), debugCommand(version, log), explainCommand(), portsCommand(log)}},
-		{"fleet", "Look at a whole cluster:", []*cobra.Command{fleetCommand(log), fitCommand(log)}},
+		{"fleet", "Diagnose a whole cluster:", []*cobra.Command{fleetCommand(log), fitCommand(log)}},
 		{"watch", "Watch:", []*cobra.Command{agentCommand(log), statusCommand(), dockerProxyCommand(log)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
@@ -131,7 +131,7 @@ func onInstance(goos string, cmd *cobra.Command) {
 	cmd.RunE = coded(func(cmd *cobra.Command) error {
 		return exitcode.Wrap(
 			exitcode.Usage,
-			fix.Wrap(fmt.Errorf("muster %s needs a Linux container instance, and this is %s", cmd.Name(), goos),
+			fix.Wrap(fmt.Errorf("muster %s needs a Linux container instance, but this is %s", cmd.Name(), goos),
 				fix.Do("Run it on the instance, for example through Session Manager. On this machine you can use:",
 					"muster fleet --cluster NAME", "muster ports --cluster NAME", "muster explain", "muster config show")),
 		)
@@ -166,6 +166,7 @@ var values = map[string][]string{
 	"cfn-auth":     {string(config.CFNIdentity), string(config.CFNSigV4)},
 	"ports-policy": {string(config.PortsWarn), string(config.PortsFail), string(config.PortsIgnore)},
 	"dimensions":   {"container", "instance", "container,instance"},
+	"metrics":      {"limits", "agent", "limits,agent"},
 }
 
 // completeValues registers the completion of flag values for every command that has such a flag.
@@ -209,13 +210,20 @@ func addFlags(cmd *cobra.Command, name string) {
 			case s.Variable == "MUSTER_BALANCER":
 				cmd.Flags().StringSlice(s.Flag, nil, s.Desc)
 			default:
-				cmd.Flags().String(s.Flag, "", s.Desc)
+				cmd.Flags().Var(&textValue{kind: s.Type}, s.Flag, s.Desc)
 				cmd.Flags().Lookup(s.Flag).DefValue = s.Default
 			}
 		}
 	}
 	cmd.Flags().SortFlags = false
 }
+
+// textValue is the value of a flag for a setting. Package config parses it, so it accepts any text.
+type textValue struct{ text, kind string }
+
+func (v *textValue) String() string        { return v.text }
+func (v *textValue) Set(text string) error { v.text = text; return nil }
+func (v *textValue) Type() string          { return v.kind }
 
 // run converts f to a RunE. SIGHUP, which the end of an SSH session sends, interrupts f in the same way as Ctrl-C.
 func run(f func(*cobra.Command) error) func(*cobra.Command, []string) error {

@@ -24,8 +24,11 @@ func configCommand(log *slog.Logger) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	var output, color string
 	show := &cobra.Command{
-		Use:     "show",
-		Short:   "Print every setting, its value and its origin",
+		Use:   "show",
+		Short: "Print every setting, its value and its origin",
+		Long: `Print every setting, its value and its origin: a flag, the environment, the record of
+bootstrap, the settings file or the default. Use it to find out why a setting has its
+value. It changes nothing and masks secrets.`,
 		Example: "  muster config show\n  muster config show --output json",
 		Args:    cobra.NoArgs,
 	}

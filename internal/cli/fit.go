@@ -26,17 +26,17 @@ func fitCommand(log *slog.Logger) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fit [TASKDEF]",
 		Short: "Explain why a task does not fit in the cluster",
-		Long: `Evaluate where ECS can place copies of a task: for each container instance whether it takes
-one and everything that is missing (CPU, memory, ports, GPUs, network interfaces, attributes,
-platform, placement constraints), how many copies fit in all and in each zone, and the smallest
-change that lets them fit.
+		Long: `Evaluate where ECS can place copies of a task. For each container instance it shows whether a
+copy fits and everything that is missing: CPU, memory, ports, GPUs, network interfaces,
+attributes, platform, placement constraints. It also shows how many copies fit in total and in
+each zone, and the smallest change that makes them fit.
 
 TASKDEF is a family, FAMILY:REVISION or an ARN. With --service it evaluates the service's task
 definition, constraints and subnets, and explains its last event about a task that could not be
 placed. It runs on any machine with credentials and changes nothing. It needs the permissions of
 packaging/iam/fit.json.
 
-It exits with 0 if the copies fit, with 1 if they do not, and with 3 if that is unknown.`,
+It exits with 0 if the copies fit, 1 if they do not fit, and 3 if that is unknown.`,
 		Example: `  muster fit web --cluster prod                # does one more copy of web fit?
   muster fit web:7 --count 12 --cluster prod   # where would 12 copies go?
   muster fit --service web --cluster prod      # why does ECS not place the service's tasks?

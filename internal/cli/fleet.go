@@ -36,14 +36,14 @@ func fleetCommand(log *slog.Logger) *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
 		Use:   "fleet",
-		Short: "Show how a whole cluster is, and when it sleeps",
-		Long: `Show how a cluster is: its instances, services and Auto Scaling groups, from any machine
-with credentials. The first line is the verdict; below it stand the evidence and the fix.
-A group that went dark says since when, by what, and when it wakes.
+		Short: "Show the state of a whole cluster",
+		Long: `Show the state of a cluster: its instances, services and Auto Scaling groups, from any machine
+with credentials. The first line is the verdict, followed by the evidence and the fix.
+For a group that was scaled to zero, it shows since when, by what, and when it wakes.
 
-It changes nothing, and needs the permissions of packaging/iam/fleet.json. What it may not
-read is unknown, and it names the action. It makes at most 12 calls, and 3 per 100
-instances, 1 per 10 services and 2 per 100 tasks, at most 20 a second.`,
+It changes nothing, and needs the permissions of packaging/iam/fleet.json. Anything that it is
+not allowed to read is unknown, with the missing action. It makes at most 12 calls, plus 3 per 100
+instances, 1 per 10 services and 2 per 100 tasks, at a rate of at most 20 per second.`,
 		Example: `  muster fleet --cluster prod
   muster fleet --all --no-tasks                       # every cluster of the region, fewer calls
   muster fleet --cluster prod --watch                 # again every 30 s
@@ -59,13 +59,13 @@ instances, 1 per 10 services and 2 per 100 tasks, at most 20 a second.`,
 		"Alone: " + reach.DefaultProfile + "."
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every cluster of the region.")
 	cmd.Flags().
-		StringSliceVar(&f.groups, "asg", nil, "Groups that are neither of a capacity provider nor tagged muster:cluster, and have no instance.")
+		StringSliceVar(&f.groups, "asg", nil, "Also read these Auto Scaling groups. Needed only for groups without instances, capacity provider and muster:cluster tag.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region. Default: as the AWS CLI finds it.")
-	cmd.Flags().BoolVar(&f.noTasks, "no-tasks", false, "Do not read the tasks: fewer calls, but the spread over zones is unknown.")
+	cmd.Flags().BoolVar(&f.noTasks, "no-tasks", false, "Do not read the tasks. This saves calls, but the spread over zones is then unknown.")
 	cmd.Flags().
-		DurationVar(&f.wait, "wait", 0, "Wait until groups, registrations and services are as they should be, for at most this long.")
+		DurationVar(&f.wait, "wait", 0, "Wait until groups, registrations and services have what they need, for at most this long.")
 	cmd.Flags().StringArrayVar(&f.expect, "expect", nil, "What --wait waits for: GROUP=N instances or SERVICE=N tasks. It can be repeated.")
-	cmd.Flags().DurationVar(&f.watch, "watch", 0, "Show it again at this interval, until interrupted.")
+	cmd.Flags().DurationVar(&f.watch, "watch", 0, "Repeat at this interval, until interrupted.")
 	cmd.Flags().Lookup("watch").NoOptDefVal = "30s"
 	addOutput(cmd, &f.output, "Output format: table, json, html or junit.", "table", "json", "html", "junit")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "Use colors: auto (on a terminal, unless NO_COLOR is set), always or never.")
@@ -131,7 +131,7 @@ func (f *fleetFlags) check(cmd *cobra.Command) ([]readiness.Expectation, error) 
 	case changed("watch") && f.output != "table" && f.output != "json":
 		return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--watch shows tables or JSON, not %s", f.output))
 	case f.region != "" && !cluster.IsRegion(f.region):
-		return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", f.region))
+		return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is not a region such as eu-west-1", f.region))
 	}
 	return expected, nil
 }
@@ -171,7 +171,7 @@ func (f *fleetFlags) open(cmd *cobra.Command, host *instance.Host, log *slog.Log
 	case api.Region() == "":
 		return nil, exitcode.Wrap(
 			exitcode.Usage,
-			errors.New("no region is known: name it with --region, AWS_REGION or the region of AWS_PROFILE"),
+			errors.New("region unknown: pass --region, or set AWS_REGION or the region of AWS_PROFILE"),
 		)
 	case name == "" && !f.all:
 		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster NAME, or --all for every cluster of the region"))

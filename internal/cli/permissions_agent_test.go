@@ -24,12 +24,12 @@ func considered(t *testing.T, s *sandbox.Sandbox) string {
 	var said bytes.Buffer
 	api := awsapi.FromConfig(s.AWSConfig())
 	healer := registration.Healer{
-		After: time.Hour, MaxShare: 50, InstanceID: "i-0123456789abcdef0", Group: api, Fellows: api,
+		After: time.Hour, MaxShare: 50, InstanceID: "i-0123456789abcdef0", Group: api, ClusterInstances: api,
 		Lifecycle: imds.New(s.IMDSURL(), 2*time.Second), Log: slog.New(term.NewHandler(&said, true)),
 	}
 	now := time.Now()
-	healer.Consider(t.Context(), registration.Snapshot{State: registration.Disconnected, Cluster: "prod",
-		ECS: registration.Word{At: now, EC2: "i-0123456789abcdef0", Status: "ACTIVE", Off: 3, OffSince: now.Add(-2 * time.Hour)}})
+	healer.Evaluate(t.Context(), registration.Snapshot{State: registration.Disconnected, Cluster: "prod",
+		ECS: registration.ECSStatus{At: now, EC2: "i-0123456789abcdef0", Status: "ACTIVE", Off: 3, OffSince: now.Add(-2 * time.Hour)}})
 	return said.String()
 }
 
@@ -72,7 +72,7 @@ func heard(t *testing.T, s *sandbox.Sandbox) string {
 		}
 		var is registration.Snapshot
 		for range 40 {
-			is = watch.Look(t.Context())
+			is = watch.Update(t.Context())
 			<-time.After(time.Minute) // the bubble's time
 		}
 		fmt.Fprintf(&out, "%v, connected %t, which is known %t", is.State, is.ECS.Connected, is.ECS.Known())

@@ -96,7 +96,7 @@ func bootFeatures() map[string]feature {
 }
 
 func watchFeatures() map[string]feature {
-	const told, held = "told the Auto Scaling group that this instance is unhealthy", "this instance is not marked unhealthy: could not look at "
+	const marked, held = "marked this instance as unhealthy in its Auto Scaling group", "this instance is not marked unhealthy: could not read "
 	return map[string]feature{
 		"the replacement of an instance that did not register": {
 			policies: []string{
@@ -115,22 +115,22 @@ func watchFeatures() map[string]feature {
 			policies: []string{"agent"}, use: heard, works: "registered, connected true, which is known true",
 			without: map[string]lack{
 				"ecs:DescribeContainerInstances": {
-					"could not ask ECS whether it hears from this instance",
+					"could not get the connection status from ECS",
 					"registered, connected false, which is known false",
 				},
 				"ecs:DescribeClusters": {
-					"could not ask ECS for the number of instances",
+					"could not get the number of instances from ECS",
 					"registered, connected true, which is known true",
 				},
 			}},
 		"the replacement of a long disconnected instance": {
-			policies: []string{"replace"}, use: considered, works: told,
+			policies: []string{"replace"}, use: considered, works: marked,
 			without: map[string]lack{
 				"autoscaling:DescribeAutoScalingInstances": {held + "its group", "because=disconnected for=2h0m0s"},
 				"autoscaling:DescribeAutoScalingGroups":    {held + "its group", "because=disconnected for=2h0m0s"},
 				"ecs:ListContainerInstances":               {held + "the other instances", "because=disconnected for=2h0m0s"},
 				"autoscaling:SetInstanceHealth": {
-					"this instance is not marked unhealthy: the group was not told",
+					"this instance is not marked unhealthy: the Auto Scaling group could not be updated",
 					"because=disconnected for=2h0m0s",
 				},
 			}},
@@ -153,8 +153,8 @@ func portFeatures() map[string]feature {
 					"2 unknown, 2 open",
 				},
 				"ec2:DescribeRouteTables":        {"could not check the routes between subnets", "4 open"},
-				"ec2:DescribeSecurityGroups":     {"groups are known by their rules alone", "4 open"},
-				"ec2:DescribeSecurityGroupRules": {"rules are named by what they say, not by their ids", "4 open"},
+				"ec2:DescribeSecurityGroups":     {"security groups are known only from their rules", "4 open"},
+				"ec2:DescribeSecurityGroupRules": {"rules are shown without their IDs", "4 open"},
 			}},
 		"the ports of the group's members": {
 			policies: []string{"ports"}, lines: ports("--asg", "workers"), works: "Auto Scaling group workers in eu-west-1: 3 instances",

@@ -182,10 +182,10 @@ func TestAHangupReadsTheSettingsAgain(t *testing.T) {
 	}{
 		"what changed counts":         {"MUSTER_CLUSTER=prod\n", "MUSTER_CLUSTER=prod\nMUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS is now instance", []string{plain, each}},
 		"what is gone does not":       {"MUSTER_DIMENSIONS=instance\n", "", "MUSTER_DIMENSIONS is now", []string{plain}},
-		"what must wait is said":      {"MUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS=instance\nMUSTER_NAMESPACE=Other\n", "MUSTER_NAMESPACE counts from the next start on", []string{plain, each}},
+		"what must wait is said":      {"MUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS=instance\nMUSTER_NAMESPACE=Other\n", "MUSTER_NAMESPACE takes effect at the next start", []string{plain, each}},
 		"a mistyped name":             {"MUSTER_DIMENSIONS=instance\n", "\nMUSTER_DIMENSION=container\n", "/etc/muster/muster.env:2: unknown setting MUSTER_DIMENSION: did you mean MUSTER_DIMENSIONS?", []string{plain, each}},
-		"a bad value beside good one": {"MUSTER_CLUSTER=prod\n", "MUSTER_DIMENSIONS=instance\nMUSTER_WATCH_PERIOD=soon\n", "the configuration stays as it was: ", []string{plain}},
-		"no settings file at all":     {"MUSTER_DIMENSIONS=instance\n", "\x00\xff{", "the configuration stays as it was: ", []string{plain, each}},
+		"a bad value beside good one": {"MUSTER_CLUSTER=prod\n", "MUSTER_DIMENSIONS=instance\nMUSTER_WATCH_PERIOD=soon\n", "the configuration is unchanged: ", []string{plain}},
+		"no settings file at all":     {"MUSTER_DIMENSIONS=instance\n", "\x00\xff{", "the configuration is unchanged: ", []string{plain, each}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +194,7 @@ func TestAHangupReadsTheSettingsAgain(t *testing.T) {
 			r.signal(syscall.SIGHUP)
 			r.says(c.says)
 			r.ends()
-			if said := r.journal.String(); strings.Count(said, "the configuration stays as it was")+strings.Count(said, "read again") != 1 {
+			if said := r.journal.String(); strings.Count(said, "the configuration is unchanged")+strings.Count(said, "read again") != 1 {
 				t.Errorf("it says %s", said)
 			}
 			if got := r.series("Muster", "Registered"); !slices.Equal(got, c.want) {
@@ -209,7 +209,7 @@ func TestSettingsThatAreMendedCount(t *testing.T) {
 	r := runAgent(t, "")
 	r.configure("MUSTER_DIMENSIONS")
 	r.signal(syscall.SIGHUP)
-	r.says("the configuration stays as it was: ")
+	r.says("the configuration is unchanged: ")
 	r.configure("MUSTER_DIMENSIONS=instance")
 	r.signal(syscall.SIGHUP)
 	r.says("MUSTER_DIMENSIONS is now instance")

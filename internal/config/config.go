@@ -245,7 +245,7 @@ type Set struct {
 	Bad     error // why the file could not be read; Load then fails with this error
 }
 
-// Only returns the set with only these variables, and without the error in Bad.
+// Only returns a copy of the set with only these variables, and with Bad cleared.
 func (s Set) Only(variables ...string) Set {
 	drop := func(variable, _ string) bool { return !slices.Contains(variables, variable) }
 	s.Flags, s.Record, s.File.Values = maps.Clone(s.Flags), maps.Clone(s.Record), maps.Clone(s.File.Values)

@@ -17,6 +17,7 @@ type Setting struct {
 	Default  string
 	Desc     string
 	Commands []string // commands that have the flag
+	Type     string   // of the value, in the help of the flag: duration, size, int or string
 	Bool     bool
 	Recorded bool
 
@@ -39,12 +40,25 @@ func Settings() []Setting {
 			Default:  f.Tag.Get("default"),
 			Desc:     f.Tag.Get("desc"),
 			Commands: strings.Fields(f.Tag.Get("in")),
+			Type:     typeName(f.Type),
 			Bool:     f.Type.Kind() == reflect.Bool,
 			Recorded: f.Tag.Get("record") == "true",
 			field:    i,
 		})
 	}
 	return all
+}
+
+func typeName(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[Size]():
+		return "size"
+	case reflect.TypeFor[int]():
+		return "int"
+	}
+	return "string"
 }
 
 var (

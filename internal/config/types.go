@@ -86,10 +86,10 @@ func (d Dimensions) String() string {
 	return strings.Join(names, ",")
 }
 
-// Metrics says which metrics there are beyond the usual ones.
+// Metrics selects the additional metrics.
 type Metrics struct{ Limits, Agent bool }
 
-// UnmarshalText reads limits, agent, or both with a comma.
+// UnmarshalText parses limits, agent, or both separated by a comma.
 func (m *Metrics) UnmarshalText(text []byte) error {
 	*m = Metrics{}
 	for name := range strings.SplitSeq(string(text), ",") {

@@ -372,7 +372,7 @@ func TestTheRulePassesWhatAPersonIsToKnow(t *testing.T) {
 			a := announce.New(announce.Options{Log: slog.New(slog.DiscardHandler), Bus: b})
 			a.Announce(announce.Event{Kind: kind, At: time.Unix(0, 0), Cluster: cluster})
 			if err := a.Flush(t.Context()); err != nil || len(b.events) != 1 || b.events[0].DetailType != row[1] || !known {
-				t.Fatalf("%s is told as %+v, %v", kind, b.events, err)
+				t.Fatalf("%s is sent as %+v, %v", kind, b.events, err)
 			}
 			e := b.events[0]
 			if got := rule.matches(t, e); got != want {

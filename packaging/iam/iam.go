@@ -1,5 +1,5 @@
-// Package iam holds the policies of muster's features, one a file, for the tests
-// that deny each of their actions. No program of muster's imports it.
+// Package iam embeds the IAM policies of muster's features, one per file. Only tests import it. They deny each action
+// in turn.
 package iam
 
 import (
@@ -13,14 +13,14 @@ import (
 //go:embed *.json
 var files embed.FS
 
-// Statement is one of a policy. Action is a string or a list of them, as in the file.
+// Statement is a statement of a policy. As in the file, Action is a string or a list of strings.
 type Statement struct {
 	Sid, Effect, Resource string
 	Action                any
 	Condition             map[string]map[string]string
 }
 
-// Policies are the names of all, sorted.
+// Policies returns the sorted names of all policies.
 func Policies() []string {
 	entries, _ := files.ReadDir(".") // of an embedded directory: it is there
 	var names []string
@@ -30,7 +30,7 @@ func Policies() []string {
 	return names
 }
 
-// Statements are those of a policy.
+// Statements returns the statements of a policy.
 func Statements(policy string) ([]Statement, error) {
 	text, err := files.ReadFile(policy + ".json")
 	if err != nil {
@@ -43,7 +43,7 @@ func Statements(policy string) ([]Statement, error) {
 	return document.Statement, nil
 }
 
-// Actions are what the policies allow together, sorted, each once.
+// Actions returns the actions that the policies allow together, sorted and without duplicates.
 func Actions(policies ...string) ([]string, error) {
 	var all []string
 	for _, p := range policies {

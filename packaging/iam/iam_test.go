@@ -49,7 +49,7 @@ func TestEachStatementAllowsNamedActionsAndSaysWhy(t *testing.T) {
 				t.Errorf("%s allows %q", policy, a)
 			}
 			if !strings.Contains(permissions, a) {
-				t.Errorf("docs/reference/permissions.md does not tell of %s", a)
+				t.Errorf("docs/reference/permissions.md does not list %s", a)
 			}
 		}
 	}

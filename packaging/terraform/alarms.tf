@@ -32,7 +32,7 @@ resource "aws_sns_topic_subscription" "email" {
 
 resource "aws_cloudwatch_event_rule" "transitions" {
   name_prefix = "${var.name}-transitions-"
-  description = "What muster announces, to the topic."
+  description = "Send muster's events to the topic."
   event_pattern = jsonencode({
     source = ["muster"]
     detail = { clusterName = [aws_ecs_cluster.this.name], kind = [{ anything-but = ["leaving", "recovered"] }] }
@@ -49,7 +49,7 @@ resource "aws_cloudwatch_event_rule" "sleep_failed" {
   count = local.sleeps
 
   name_prefix = "${var.name}-sleep-failed-"
-  description = "The fleet did not go to zero."
+  description = "The fleet did not scale to zero."
   event_pattern = jsonencode({
     source      = ["aws.states"]
     detail-type = ["Step Functions Execution Status Change"]

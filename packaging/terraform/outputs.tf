@@ -14,7 +14,7 @@ output "task_group" {
 }
 
 output "url" {
-  description = "The service. With a certificate, use a name that it holds."
+  description = "The service. With a certificate, use a name that it covers."
   value       = "${var.certificate == "" ? "http" : "https"}://${aws_lb.this.dns_name}/"
 }
 

@@ -43,7 +43,7 @@ variable "balancer_subnets" {
 }
 
 variable "client_cidr" {
-  description = "Who may reach the load balancer."
+  description = "Clients that can reach the load balancer."
   type        = string
   default     = "10.0.0.0/8"
   nullable    = false
@@ -88,7 +88,7 @@ variable "instance_type" {
 }
 
 variable "instances" {
-  description = "How many instances the fleet has when it is awake."
+  description = "Number of instances when the fleet is awake."
   type        = number
   default     = 3
   nullable    = false
@@ -225,7 +225,7 @@ variable "health_path" {
 }
 
 variable "tasks" {
-  description = "How many tasks; one an instance."
+  description = "Number of tasks, one per instance."
   type        = number
   default     = 3
   nullable    = false
@@ -330,7 +330,7 @@ variable "replication_from" {
 }
 
 variable "replication_to" {
-  description = "The last one (DFLT_PORT_RANGE is 100)."
+  description = "The last replication port (DFLT_PORT_RANGE is 100)."
   type        = number
   default     = 47199
   nullable    = false
@@ -366,7 +366,7 @@ variable "discovery_to" {
 }
 
 variable "sleep_cron" {
-  description = "When the fleet goes to zero, as EventBridge Scheduler writes cron, in time_zone: 0 20 ? * MON-FRI *. Empty: never."
+  description = "When the fleet scales to zero: cron of EventBridge Scheduler in time_zone, such as 0 20 ? * MON-FRI *. Empty: never."
   type        = string
   default     = ""
   nullable    = false
@@ -378,7 +378,7 @@ variable "sleep_cron" {
 }
 
 variable "sleep_pause" {
-  description = "Seconds between one task that has stopped and the next, in which its peers move their data."
+  description = "Seconds between two task stops, in which the peers redistribute their data."
   type        = number
   default     = 60
   nullable    = false
@@ -390,7 +390,7 @@ variable "sleep_pause" {
 }
 
 variable "wake_cron" {
-  description = "When it comes back: 0 6 ? * MON-FRI *. Required with sleep_cron."
+  description = "When the fleet scales up again, such as 0 6 ? * MON-FRI *. Required with sleep_cron."
   type        = string
   default     = ""
   nullable    = false
@@ -402,14 +402,14 @@ variable "wake_cron" {
 }
 
 variable "time_zone" {
-  description = "Such as Europe/Berlin."
+  description = "Time zone of the schedules, such as Europe/Berlin."
   type        = string
   default     = "Etc/UTC"
   nullable    = false
 }
 
 variable "alarm_email" {
-  description = "Who is notified; empty subscribes nobody."
+  description = "Address that the alarms notify. Empty: none."
   type        = string
   default     = ""
   nullable    = false

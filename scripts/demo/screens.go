@@ -162,7 +162,7 @@ func closedSince(s *stage) error {
 	return err
 }
 
-// What differs each time the screen is played.
+// Text that differs each time the screen is played.
 var (
 	momentary = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 	aged      = regexp.MustCompile(`read \S+ ago`)
@@ -191,7 +191,7 @@ func closedZone(s *stage) error {
 		"ports", "--cluster", "prod", "--service", "web", "--ports", "tcp/5701")
 }
 
-// sickFleet has twelve instances, of which one lost its agent, and a service without room.
+// sickFleet has twelve instances, one of which has a disconnected agent, and a service whose task does not fit.
 func sickFleet(s *stage) error {
 	s.workers(12)
 	s.fleet(12, 7)
@@ -206,8 +206,7 @@ func sickFleet(s *stage) error {
 	return s.types("muster fleet --cluster prod", 1, false, "fleet", "--cluster", "prod")
 }
 
-// holidays is a Friday. The screens have times of their own, so that they do not change with
-// the day on which they are played.
+// holidays is a Friday. The screens use fixed times, so that they do not depend on the current date.
 var holidays = time.Date(2029, 12, 21, 19, 0, 0, 0, time.UTC)
 
 // workers is a group of the cluster prod, with two services.
@@ -231,7 +230,8 @@ func (s *stage) workers(desired int) {
 	}
 }
 
-// fleet launches and registers the instances, of which one is not connected; -1: all are.
+// fleet launches and registers the instances. The one at the given index is not connected; -1 means that all are
+// connected.
 func (s *stage) fleet(n, lost int) {
 	var all []sandbox.GroupMember
 	for i := range n {
@@ -259,7 +259,7 @@ func darkFleet(s *stage) error {
 	return s.types("muster fleet --cluster prod", 0, false, "fleet", "--cluster", "prod")
 }
 
-// wokenFleet has woken, but for the tasks of one service.
+// wokenFleet is a fleet that has scaled up again, but lacks tasks of one service.
 func wokenFleet(s *stage) error {
 	s.workers(12)
 	s.fleet(12, -1)

@@ -3,11 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
 	"muster/internal/cli"
@@ -34,5 +38,23 @@ func write(version, dir string) error {
 	root := cli.Command(version, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	root.DisableAutoGenTag = true
 	root.InitDefaultCompletionCmd()
-	return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "muster " + version, Manual: "muster"}, dir)
+	return pages(root, doc.GenManHeader{Section: "1", Source: "muster " + version, Manual: "muster"}, dir)
+}
+
+// pages writes the page of a command and those of its subcommands.
+func pages(cmd *cobra.Command, header doc.GenManHeader, dir string) error {
+	for _, child := range cmd.Commands() {
+		if child.IsAvailableCommand() {
+			if err := pages(child, header, dir); err != nil {
+				return err
+			}
+		}
+	}
+	var page bytes.Buffer
+	header.Title = "" // GenMan sets it
+	if err := doc.GenMan(cmd, &header, &page); err != nil {
+		return err
+	}
+	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".1"
+	return os.WriteFile(filepath.Join(dir, name), complete(page.Bytes(), cmd), 0o644)
 }

@@ -97,7 +97,7 @@ func day(t *testing.T, instances int) *daily {
 			}
 			done.Go(func() {
 				for time.Since(d.began) < 24*time.Hour {
-					w.Look(t.Context())
+					w.Update(t.Context())
 					time.Sleep(max(time.Until(w.Due()), time.Second))
 				}
 			})

@@ -89,7 +89,7 @@ func TestPackagedTheImageRecipesBakeAnImageThatJoinsByItsTag(t *testing.T) {
 			}
 			options := inGroup()
 			options.InstanceTags = map[string]string{"muster:cluster": "prod"}
-			m := packaged(t, recipe.bakes(t), image(t, options, told()...), "")
+			m := packaged(t, recipe.bakes(t), image(t, options, signalSettings()...), "")
 			m.signaled("instance tag muster:cluster")
 			for _, script := range recipe.after {
 				m.Run(append(recipe.shell, script)...)

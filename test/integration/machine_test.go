@@ -64,8 +64,8 @@ func inGroup() sandbox.Options {
 	}
 }
 
-// told returns the muster.env settings that name the launch hook's group and the stack.
-func told() []string {
+// signalSettings returns the muster.env settings that name the launch hook's group and the stack.
+func signalSettings() []string {
 	return []string{"MUSTER_CFN_STACK=web", "MUSTER_CFN_RESOURCE=Workers", "MUSTER_LIFECYCLE_HOOK=ready", "MUSTER_ON_FAILURE=abandon"}
 }
 
@@ -88,7 +88,7 @@ type plan struct {
 func world(t *testing.T, options sandbox.Options, edit func(*plan)) []systemdtest.File {
 	t.Helper()
 	systemdtest.Require(t)
-	p := plan{Options: options, Settings: told()}
+	p := plan{Options: options, Settings: signalSettings()}
 	edit(&p)
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -128,7 +128,7 @@ func bare(t *testing.T, arguments string) []systemdtest.File {
 // baked is an image that contains muster and takes the cluster from an instance tag.
 func baked(t *testing.T, options sandbox.Options) []systemdtest.File {
 	t.Helper()
-	files := append(image(t, options, told()...), musterAt(t, "/usr/bin/muster"))
+	files := append(image(t, options, signalSettings()...), musterAt(t, "/usr/bin/muster"))
 	for _, u := range systemd.Units() {
 		files = append(files, systemdtest.File{Path: "/usr/lib/systemd/system/" + u.Name, Mode: 0o644, Content: string(u.Content)})
 	}

@@ -181,7 +181,7 @@ func TestAgainstMoto(t *testing.T) {
 		h.muster(t, "verify", "--cluster", "prod", "--timeout", "3s").want(t, 10, "container instance")
 	})
 	for _, auth := range []string{"identity", "sigv4"} {
-		t.Run("an API that refuses the word is told of, signal by "+auth, func(t *testing.T) {
+		t.Run("an API that rejects the signal is reported, signal by "+auth, func(t *testing.T) {
 			h := newHost(t, append(world, "MUSTER_INTROSPECTION_URL="+introspection(t, "prod", arn))...)
 			refused(t, h.muster(t, "verify", "--cluster", "prod", "--lifecycle-hook", "ready",
 				"--cfn-stack", "web", "--cfn-resource", "Workers", "--cfn-auth", auth, "--timeout", "5s", "--output", "json"))

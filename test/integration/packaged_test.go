@@ -108,7 +108,7 @@ func TestPackagedTheShippedUserDataBootsRegistersAndSignals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := packaged(t, base, image(t, inGroup(), told()...), shipped(t, name))
+			m := packaged(t, base, image(t, inGroup(), signalSettings()...), shipped(t, name))
 			began := m.signaled(origin)
 			t.Logf("%s: from the start of cloud-final.service to the signal: %v, of which the ECS agent took 1s", name, began)
 		})
@@ -148,7 +148,7 @@ func TestPackagedTheShippedLaunchTemplate(t *testing.T) {
 	for _, tag := range template.LaunchTemplateData.TagSpecifications[0].Tags {
 		options.InstanceTags[tag.Key] = tag.Value
 	}
-	m := packaged(t, installed(t), image(t, options, told()...), string(template.LaunchTemplateData.UserData))
+	m := packaged(t, installed(t), image(t, options, signalSettings()...), string(template.LaunchTemplateData.UserData))
 	m.signaled("instance tag muster:cluster")
 }
 
@@ -158,7 +158,7 @@ func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
 	script := strings.NewReplacer(
 		"https://YOUR-BUCKET.s3.amazonaws.com/", "file:///srv/",
 		"THE-SHA256-OF-THE-BINARY", fmt.Sprintf("%x", sha256.Sum256([]byte(content.Content)))).Replace(shipped(t, "bare.sh"))
-	m := packaged(t, systemdtest.Image, append(image(t, inGroup(), told()...), content), script)
+	m := packaged(t, systemdtest.Image, append(image(t, inGroup(), signalSettings()...), content), script)
 	m.signaled("record of bootstrap on this instance")
 	if said := m.takes(debFormat(), olderVersion); !strings.Contains(said, "/usr/local/bin/muster, which can go") {
 		t.Errorf("the package over the bare binary said %q", said)
@@ -184,7 +184,7 @@ func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
 		t.Parallel()
 		other := content
 		other.Content += " "
-		m := packaged(t, systemdtest.Image, append(image(t, inGroup(), told()...), other), script)
+		m := packaged(t, systemdtest.Image, append(image(t, inGroup(), signalSettings()...), other), script)
 		m.settle("degraded")
 		m.neverRan()
 	})
@@ -200,7 +200,7 @@ func TestPackagedALateMetadataServiceDelaysTheBootAndNoMore(t *testing.T) {
 
 func TestPackagedAClusterThatDoesNotExistFailsTheSignalAndNotTheBoot(t *testing.T) {
 	t.Parallel()
-	m := packaged(t, installed(t), image(t, inGroup(), told()...), strings.Replace(shipped(t, "baked.sh"), "prod", "prdo", 1))
+	m := packaged(t, installed(t), image(t, inGroup(), signalSettings()...), strings.Replace(shipped(t, "baked.sh"), "prod", "prdo", 1))
 	m.settle("running")
 	m.neverRan()
 	m.failure(bootreport.Misconfigured, "did you mean prod")
@@ -210,7 +210,7 @@ func TestPackagedAnImageOfAUsedInstanceIsAnInstanceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	options := inGroup()
 	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
-	first := packaged(t, installed(t, "systemctl enable muster-bootstrap.service"), image(t, options, told()...), "")
+	first := packaged(t, installed(t, "systemctl enable muster-bootstrap.service"), image(t, options, signalSettings()...), "")
 	first.signaled("instance tag muster:cluster")
 	tools := []systemdtest.File{
 		fileOf(t, "../../scripts/clean-image", "/opt/bake/clean-image", 0o755),
@@ -230,7 +230,7 @@ func TestPackagedAnImageOfAUsedInstanceIsAnInstanceOfItsOwn(t *testing.T) {
 	options.InstanceID = "i-0fedcba9876543210"
 	t.Run("as it is", func(t *testing.T) {
 		t.Parallel()
-		m := machine{systemdtest.BootFrom(t, used, image(t, options, told()...)...), t}
+		m := machine{systemdtest.BootFrom(t, used, image(t, options, signalSettings()...)...), t}
 		m.other(options.InstanceID)
 	})
 	t.Run("after clean-image", func(t *testing.T) {
@@ -238,11 +238,11 @@ func TestPackagedAnImageOfAUsedInstanceIsAnInstanceOfItsOwn(t *testing.T) {
 		m := machine{systemdtest.BootFrom(t, used), t}
 		m.Settle()
 		if said, _ := m.Try("/opt/bake/assert-image-clean"); strings.Count(said, "a login that every instance would accept") != 2 {
-			t.Errorf("who may log in is not told of: %s", said)
+			t.Errorf("assert-image-clean does not report the login: %s", said)
 		}
 		m.Run("/opt/bake/clean-image")
 		m.Run("/opt/bake/assert-image-clean")
-		m = machine{systemdtest.BootFrom(t, m.Snapshot(), image(t, options, told()...)...), t}
+		m = machine{systemdtest.BootFrom(t, m.Snapshot(), image(t, options, signalSettings()...)...), t}
 		m.other(options.InstanceID)
 	})
 }
@@ -261,7 +261,7 @@ func (m machine) other(id string) {
 
 func TestPackagedStopAndStart(t *testing.T) {
 	t.Parallel()
-	m := packaged(t, installed(t), image(t, inGroup(), told()...), shipped(t, "baked.sh"))
+	m := packaged(t, installed(t), image(t, inGroup(), signalSettings()...), shipped(t, "baked.sh"))
 	m.signaled("record of bootstrap on this instance")
 	m.Reboot() // this also restarts the simulated services
 	m.settle("running")
@@ -290,7 +290,7 @@ func TestPackagedTheControlUserDataThatWaitsForTheECSAgentHangs(t *testing.T) {
 	m := packaged(
 		t,
 		installed(t),
-		image(t, inGroup(), told()...),
+		image(t, inGroup(), signalSettings()...),
 		"#!/bin/sh\nmuster bootstrap --cluster prod\nsystemctl start ecs.service\n",
 	)
 	m.Await("user data to wait for ecs.service", func() bool {
@@ -314,7 +314,7 @@ func TestPackagedTheControlUserDataThatWaitsForTheECSAgentHangs(t *testing.T) {
 
 func TestPackagedScaleInWhileDraining(t *testing.T) {
 	t.Parallel()
-	m := packaged(t, installed(t), image(t, inGroup(), append(told(), "MUSTER_WATCH_PERIOD=1s")...), shipped(t, "baked.sh"))
+	m := packaged(t, installed(t), image(t, inGroup(), append(signalSettings(), "MUSTER_WATCH_PERIOD=1s")...), shipped(t, "baked.sh"))
 	m.signaled("record of bootstrap on this instance")
 	m.Run("/usr/libexec/world", "drain")
 	m.Run("/usr/libexec/world", "state", "Terminated")
@@ -343,7 +343,7 @@ func debFormat() format {
 
 func TestPackagedUpgradeDowngradeAndRemovalLeaveTheInstanceAtWork(t *testing.T) {
 	t.Parallel()
-	m := packaged(t, installed(t), image(t, inGroup(), told()...), shipped(t, "baked.sh"))
+	m := packaged(t, installed(t), image(t, inGroup(), signalSettings()...), shipped(t, "baked.sh"))
 	m.signaled("record of bootstrap on this instance")
 	m.replaced(debFormat())
 }
@@ -414,7 +414,7 @@ func (m machine) takes(f format, version string) string {
 func (m machine) unharmed(f format) {
 	m.t.Helper()
 	m.Run("sh", "-c", "cp /etc/muster/muster.env /srv && echo MUSTER_WATCH_PERIOD=soon >>/etc/muster/muster.env")
-	if said := m.takes(f, newerVersion); !strings.Contains(said, "the agent did not start again: journalctl -u muster-agent") {
+	if said := m.takes(f, newerVersion); !strings.Contains(said, "muster-agent did not restart: journalctl -u muster-agent") {
 		m.t.Errorf("the upgrade said %q", said)
 	}
 	m.state("muster-agent.service", "failed", "failed")
@@ -433,7 +433,7 @@ func TestPackagedRemovalWithBootstrapInFrontOfTheECSAgentLeavesItAtWork(t *testi
 	t.Parallel()
 	options := inGroup()
 	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
-	m := packaged(t, installed(t, "systemctl enable muster-bootstrap.service"), image(t, options, told()...), "")
+	m := packaged(t, installed(t, "systemctl enable muster-bootstrap.service"), image(t, options, signalSettings()...), "")
 	m.signaled("instance tag muster:cluster")
 	ecs := m.property("ecs.service", "MainPID")
 	m.Run("dpkg", "--purge", "muster")

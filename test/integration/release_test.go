@@ -75,7 +75,7 @@ func releasing(t *testing.T, tamper func(string) string) machine {
 		t.Fatal(err)
 	}
 	asIs := func(content string) string { return content }
-	files := append(image(t, inGroup(), told()...), release(t, olderVersion, key, tamper)...)
+	files := append(image(t, inGroup(), signalSettings()...), release(t, olderVersion, key, tamper)...)
 	files = append(files, release(t, newerVersion, key, asIs)...)
 	const unit = "/usr/lib/systemd/system/releases.service"
 	files = append(files, systemdtest.File{Path: unit, Mode: 0o644, Content: releaseService},

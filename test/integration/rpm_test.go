@@ -81,7 +81,7 @@ func TestPackagedAnRPMInstalledDuringABakeStartsAndEnablesNothing(t *testing.T) 
 
 func TestPackagedRPMUpgradeDowngradeAndRemovalLeaveTheInstanceAtWork(t *testing.T) {
 	t.Parallel()
-	m := packaged(t, rpmInstalled(t), image(t, inGroup(), told()...), shipped(t, "baked.sh"))
+	m := packaged(t, rpmInstalled(t), image(t, inGroup(), signalSettings()...), shipped(t, "baked.sh"))
 	m.signaled("record of bootstrap on this instance")
 	m.replaced(rpmFormat())
 	m.Run("grep", "MUSTER_WATCH_PERIOD=30s", "/etc/muster/muster.env.rpmsave")
@@ -91,7 +91,7 @@ func TestPackagedRPMRemovalWithBootstrapInFrontOfTheECSAgentLeavesItAtWork(t *te
 	t.Parallel()
 	options := inGroup()
 	options.InstanceTags = map[string]string{"muster:cluster": "prod"}
-	m := packaged(t, rpmInstalled(t, "systemctl enable muster-bootstrap.service"), image(t, options, told()...), "")
+	m := packaged(t, rpmInstalled(t, "systemctl enable muster-bootstrap.service"), image(t, options, signalSettings()...), "")
 	m.signaled("instance tag muster:cluster")
 	ecs := m.property("ecs.service", "MainPID")
 	m.Run("rpm", "--erase", "muster")

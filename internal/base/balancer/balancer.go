@@ -39,15 +39,15 @@ type Ref struct {
 	Region, Account string
 }
 
-// nameForm: up to 32 letters, digits and hyphens (Elastic Load Balancing API reference,
-// CreateLoadBalancer). There is no character in it that a filter of EC2 expands.
+// nameForm matches up to 32 letters, digits and hyphens (Elastic Load Balancing API reference, CreateLoadBalancer). EC2
+// filters treat none of these characters as a wildcard.
 var (
 	nameForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
 	idForm   = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 	arnForm  = regexp.MustCompile(`^arn:[a-z-]+:elasticloadbalancing:([a-z0-9-]+):([0-9]{12}):loadbalancer/(.+)$`)
 )
 
-// Parse parses a list separated by commas or white space. The error quotes in ASCII.
+// Parse parses a list separated by commas or white space. Its error quotes the list in ASCII.
 func Parse(text string) ([]Ref, error) {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
 	if len(words) > maxRefs {
@@ -73,13 +73,13 @@ func parse(word string) (Ref, error) {
 	}
 	if !strings.HasPrefix(word, "arn:") {
 		if !nameForm.MatchString(word) {
-			return Ref{}, fmt.Errorf("%+.80q is no load balancer: want a name, an ARN or a private address", word)
+			return Ref{}, fmt.Errorf("%+.80q is not a load balancer: want a name, an ARN or a private address", word)
 		}
 		return ref, nil
 	}
 	parts := arnForm.FindStringSubmatch(word)
 	if parts == nil {
-		return Ref{}, fmt.Errorf("%+.200q is no ARN of a load balancer, such as "+
+		return Ref{}, fmt.Errorf("%+.200q is not a load balancer ARN, such as "+
 			"arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/NAME/50dc6c495c0c9188", word)
 	}
 	ref.Region, ref.Account = parts[1], parts[2]
@@ -94,15 +94,14 @@ func parse(word string) (Ref, error) {
 		return Ref{}, fmt.Errorf("%+.200q is not the ARN of an Application, Network or Classic Load Balancer", word)
 	}
 	if !nameForm.MatchString(ref.Name) {
-		return Ref{}, fmt.Errorf("%+.200q has no name of a load balancer", word)
+		return Ref{}, fmt.Errorf("%+.200q does not name a load balancer", word)
 	}
 	return ref, nil
 }
 
-// Descriptions are the descriptions of the load balancer's network interfaces, as values
-// of a filter of EC2, in which * stands for any characters ("Security groups for your
-// Application Load Balancer" and "Update the security groups for your Network Load
-// Balancer", ELB user guides; for Classic Load Balancers "ELB NAME").
+// Descriptions returns the descriptions of the load balancer's network interfaces, as values for an EC2 filter, in
+// which * matches any characters ("Security groups for your Application Load Balancer" and "Update the security groups
+// for your Network Load Balancer", ELB user guides; for Classic Load Balancers "ELB NAME").
 func (r Ref) Descriptions() []string {
 	id := r.ID
 	if id == "" {
@@ -125,8 +124,8 @@ const prefix = "ELB "
 // Any matches the descriptions of the network interfaces of every load balancer.
 const Any = prefix + "*"
 
-// Described is the load balancer that a network interface's description names; false if
-// it names none.
+// Described returns the load balancer that the description of a network interface names. It returns false if there is
+// none.
 func Described(description string) (ref Ref, ok bool) {
 	rest, ok := strings.CutPrefix(description, prefix)
 	if !ok {

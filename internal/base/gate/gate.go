@@ -1,10 +1,10 @@
-// Package gate keeps an attribute of this container instance that says whether its
-// replication ports are open. A service with the placement constraint
-// attribute:muster.ports == open starts no task on an instance without that value.
+// Package gate maintains an attribute of this container instance that shows whether its replication ports are open. ECS
+// places no task of a service with the placement constraint attribute:muster.ports == open on an instance without that
+// value.
 //
-// It sets the value to open or closed and never deletes the attribute: one IAM action is
-// enough, and the value shows who closed the gate. Ports that are unknown, and permissions
-// that are missing, change nothing. What makes ports open or closed is not decided here.
+// It sets the value to open or closed and never deletes the attribute. Therefore one IAM action is enough, and a closed
+// gate is distinct from one that was never set. An unknown port or a missing permission changes nothing. Callers decide
+// whether the ports are open.
 package gate
 
 import (
@@ -15,30 +15,30 @@ import (
 	"time"
 )
 
-// State is what is known of the ports of this instance.
+// State is the state of this instance's ports.
 type State uint8
 
 // The states.
 const (
-	Undecided State = iota // the attribute stays as it is
+	Undecided State = iota // the attribute is unchanged
 	Open
 	Closed
 )
 
-// String is the value of the attribute.
+// String returns the value of the attribute.
 func (s State) String() string { return [...]string{"undecided", "open", "closed"}[s] }
 
-// nameForm: letters, digits, hyphens, underscores, dots and slashes, up to 128 (ECS API
-// reference, Attribute). Backslashes, which ECS also allows, are left out.
+// nameForm matches up to 128 letters, digits, hyphens, underscores, dots and slashes (ECS API reference, Attribute).
+// ECS also allows backslashes.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9._/-]{1,128}$`)
 
-// CheckName refuses a name that ECS would refuse, or that belongs to ECS itself.
+// CheckName returns an error for a name that ECS would reject or that is reserved for ECS.
 func CheckName(name string) error {
 	switch {
 	case !nameForm.MatchString(name):
-		return fmt.Errorf("%+.150q is no name of an attribute: up to 128 letters, digits and ._/-, such as muster.ports", name)
+		return fmt.Errorf("%+.150q is not an attribute name: use up to 128 letters, digits and ._/-, such as muster.ports", name)
 	case strings.HasPrefix(name, "ecs."), strings.HasPrefix(name, "com.amazonaws."):
-		return fmt.Errorf("attribute %q belongs to ECS: choose another name, such as muster.ports", name)
+		return fmt.Errorf("attribute %q is reserved for ECS: choose another name, such as muster.ports", name)
 	}
 	return nil
 }
@@ -51,13 +51,13 @@ type Setter interface {
 // Unconfirmed is why the attribute is not set on a container instance that may be another one.
 const Unconfirmed = "ECS has not confirmed the registration of this instance"
 
-// Self is the container instance, as ECS has confirmed that it is this one.
+// Self is the container instance that ECS has confirmed to be this one.
 type Self struct{ Cluster, ARN string }
 
-// Needed is how many looks in a row must agree before the attribute changes.
+// Needed is the number of consecutive observations that must agree before the attribute changes.
 const Needed = 2
 
-// Gate is the attribute of this instance. It is not for concurrent use.
+// Gate is the attribute of this instance. It is not safe for concurrent use.
 type Gate struct {
 	Name string
 	API  Setter
@@ -71,21 +71,21 @@ type Gate struct {
 	why     string    // why the attribute was not set after the last look
 }
 
-// Standing is what this process knows of the attribute.
+// Standing is the state of the attribute, as far as this process knows it.
 type Standing struct {
 	Set    State     // the value that it set last; Undecided: none
 	Since  time.Time // when it set it
-	Seen   State     // result of the last look
-	Looked time.Time // zero before the first look
+	Seen   State     // result of the last observation
+	Looked time.Time // zero before the first observation
 	Why    string    // why the attribute was not set to that result
 }
 
-// Standing returns what is known after the last look.
+// Standing returns the state after the last observation.
 func (g *Gate) Standing() Standing { return Standing{g.set, g.since, g.seen, g.looked, g.why} }
 
-// Observe takes the result of a look, and sets the attribute once enough looks in a row
-// agree on another value. The line says what was done or failed; empty: nothing new.
-// Again means that another look should follow soon.
+// Observe records an observation. It sets the attribute once enough consecutive observations agree on a new value. line
+// describes what was done or what failed; it is empty if nothing changed. again means that the caller should observe
+// again soon.
 func (g *Gate) Observe(ctx context.Context, is State, self Self) (line string, failed, again bool) {
 	if is != g.seen {
 		g.seen, g.looks = is, 0
@@ -107,12 +107,12 @@ func (g *Gate) Observe(ctx context.Context, is State, self Self) (line string, f
 	return fmt.Sprintf("set attribute %s=%s of this container instance", g.Name, is), false, false
 }
 
-// fail reports a reason once. The next look tries again.
+// fail reports a reason once. The next observation tries again.
 func (g *Gate) fail(why string) (line string, failed, again bool) {
 	g.why = why
 	if reason, _, _ := strings.Cut(why, ":"); reason != g.failure {
 		g.failure = reason
-		return fmt.Sprintf("attribute %s was not set to %s and stays as it is: %s", g.Name, g.seen, why), true, false
+		return fmt.Sprintf("attribute %s was not set to %s and is unchanged: %s", g.Name, g.seen, why), true, false
 	}
 	return "", false, false
 }

@@ -61,7 +61,7 @@ func TestAFailureIsReportedOnceAndTriedAgain(t *testing.T) {
 	for range 4 {
 		if line, failed, _ := g.Observe(t.Context(), Closed, Self{"prod", "arn"}); line != "" {
 			lines++
-			if !failed || !strings.Contains(line, "stays as it is: ecs:PutAttributes is not allowed") {
+			if !failed || !strings.Contains(line, "is unchanged: ecs:PutAttributes is not allowed") {
 				t.Error(line)
 			}
 		}

@@ -30,7 +30,7 @@ func Of(want string, names []string) []string {
 	return out
 }
 
-// Hint returns a "did you mean" question with the similar names, or otherwise if there are none.
+// Hint returns a "did you mean" question with the similar names. If there are none, it returns the text in otherwise.
 func Hint(want string, names []string, otherwise string) string {
 	if near := Of(want, names); len(near) > 0 {
 		return "did you mean " + strings.Join(near, " or ") + "?"

@@ -1,4 +1,4 @@
-// Package plural puts numbers and nouns into agreement.
+// Package plural formats counts, with nouns that agree with the number.
 package plural
 
 import (
@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Integer is the type of a number of things.
+// Integer is any integer type that counts things.
 type Integer interface{ ~int | ~int64 }
 
-// Count returns a number with its regular noun: "1 peer", "2 peers", "1,000 addresses".
+// Count returns a number with a regular noun: "1 peer", "2 peers", "1,000 addresses".
 func Count[N Integer](n N, noun string) string {
 	ending := "s"
 	if strings.HasSuffix(noun, "s") {
@@ -18,12 +18,12 @@ func Count[N Integer](n N, noun string) string {
 	return Of(n, noun, noun+ending)
 }
 
-// Of returns a number with one of two texts: "1 copy fits", "2 copies fit".
+// Of returns a number with the text for one or for several: "1 copy fits", "2 copies fit".
 func Of[N Integer](n N, one, many string) string {
 	return Thousands(n) + " " + Word(n, one, many)
 }
 
-// Word returns one of two texts without the number, such as "is" or "are".
+// Word returns the text for one or for several without the number, such as "is" or "are".
 func Word[N Integer](n N, one, many string) string {
 	if n == 1 {
 		return one

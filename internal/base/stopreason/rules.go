@@ -2,10 +2,10 @@ package stopreason
 
 import "muster/internal/base/fix"
 
-// exited is the id of a container that exited by itself.
+// exited is the id of the reason for a container that exited on its own.
 const exited = "task-exited"
 
-// rule explains the texts with one of its signs. A sign is in lower case; "*" stands for anything between its parts.
+// rule matches texts that contain one of its signs. A sign is in lower case. "*" matches anything between its parts.
 type rule struct {
 	id      string
 	source  string // where the signs come from: a file of amazon-ecs-agent, moby or runc, a page of AWS, a public report
@@ -21,8 +21,8 @@ func (r rule) reason() Reason {
 	return Reason{ID: r.id, What: r.what, Fix: fix.Do(r.do, r.run...), Origin: r.origin, Planned: r.planned}
 }
 
-// rules are in order: the first one with a sign in the text explains it. A full disk, a rate limit and a name that does not
-// resolve come first, because the texts about them also have the signs of a failed pull.
+// rules are in order of precedence: the first match applies. A full disk, a rate limit and a name that does not resolve
+// come first, because messages about them also contain the signs of a failed pull.
 var rules = append(append(append([]rule{}, imageRules...), startRules...), stopRules...)
 
 var imageRules = []rule{
@@ -35,7 +35,7 @@ var imageRules = []rule{
 			"failed to pull*no space left on device",
 		},
 		what:   "could not be started: its image does not fit on the disk",
-		do:     "Free space in Docker's directory, or attach a larger volume. What takes it:",
+		do:     "Free space in Docker's directory, or attach a larger volume. To see what uses it:",
 		run:    []string{"sudo docker system df", "df -h /var/lib/docker", "df -i /var/lib/docker"},
 		origin: Disk,
 	},
@@ -77,7 +77,7 @@ var imageRules = []rule{
 			"not authorized to perform: ecr:", "unauthorized: authentication required", "unauthorized: incorrect username or password",
 			"authorization token has expired", "cannotpull*unauthorized", "cannotpull*403 forbidden", "cannotpull*accessdenied",
 		},
-		what: "could not be started: the registry refused to hand out its image",
+		what: "could not be started: the registry refused access to its image",
 		do: "Allow ecr:GetAuthorizationToken, ecr:BatchGetImage and ecr:GetDownloadUrlForLayer in the task's execution role " +
 			"(in the instance role if it has none), and in the repository's policy. For another registry, correct repositoryCredentials.",
 	},

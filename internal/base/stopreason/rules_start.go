@@ -1,6 +1,6 @@
 package stopreason
 
-// startRules explain a container that was not created, or created and not started.
+// startRules match messages about a container that could not be created or started.
 var startRules = []rule{
 	{
 		id: "task-secret-unavailable",
@@ -34,7 +34,7 @@ var startRules = []rule{
 		id:     "task-port-taken",
 		source: "moby libnetwork/portallocator, moby#20486; Linux EADDRINUSE",
 		signs:  []string{"port is already allocated", "address already in use", "failed to bind host port", "failed to bind port"},
-		what:   "could not be started: a port of the host that it publishes is taken",
+		what:   "could not be started: a host port that it publishes is in use",
 		do: "Let ECS choose the host port (hostPort 0 in bridge mode), run one task per instance (distinctInstance), or stop the other " +
 			"program. Ports in use:",
 		run: []string{"sudo ss -ltnup"},
@@ -107,7 +107,7 @@ var startRules = []rule{
 		id:     "task-docker-timeout",
 		source: "agent/dockerclient/dockerapi/errors.go (DockerTimeoutError); amazon-ecs-agent#547",
 		signs:  []string{"could not transition to created; timed out", "could not transition to started; timed out", "dockertimeouterror"},
-		what:   "could not be started: Docker did not answer the ECS agent in time",
+		what:   "could not be started: Docker did not respond the ECS agent in time",
 		do:     "Find out why Docker is slow: a full or exhausted disk, or too little memory:",
 		run:    []string{"sudo muster check docker disk pressure", "sudo journalctl -u docker -n 50 --no-pager"},
 		origin: Docker,
@@ -123,7 +123,7 @@ var startRules = []rule{
 	},
 }
 
-// stopRules explain a task that ran and was stopped.
+// stopRules match messages about a task that ran and was stopped.
 var stopRules = []rule{
 	{
 		id:     "task-balancer-unhealthy",
@@ -170,13 +170,13 @@ const (
 	readLog     = "Read the log of the container."
 )
 
-// facts are the reasons that follow from facts and not from a text.
+// facts are the rules that apply to exit codes and states instead of messages.
 var facts = []rule{
 	{id: "task-out-of-memory", what: outOfMemory, do: moreMemory},
 	{
 		id: "task-stop-timeout", what: "did not stop in its stop timeout, and was killed (exit code 137)",
 		do: "Let the program exit on SIGTERM, or on its own STOPSIGNAL, or raise stopTimeout in the task definition. " +
-			"A shell as PID 1 does not pass the signal on: begin the command with exec.",
+			"A shell as PID 1 does not pass the signal on: start the command with exec.",
 	},
 	{
 		id: "task-killed", what: "was killed with SIGKILL (exit code 137), and not for memory as far as Docker knows",

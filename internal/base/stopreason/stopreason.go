@@ -1,10 +1,11 @@
-// Package stopreason explains why an ECS task did not start, or stopped, from the texts that the ECS agent, the Docker
-// Engine and ECS write about it. It reads nothing itself. Take
+// Package stopreason explains why an ECS task did not start or stopped. It evaluates messages of the ECS agent, the
+// Docker Engine and ECS, which the caller passes in. For example, it gets this message:
 //
 //	CannotPullContainerError: write /var/lib/docker/tmp/GetImageBlob1: no space left on device
 //
-// The row with the sign "no space left on device" explains it: task-image-disk, and the disk of the instance may be the
-// cause. The rows are data, in rules.go, each with the source of its signs. A text that no row explains is quoted.
+// The rule with the sign "no space left on device" matches it. The reason is task-image-disk, and the instance's disk
+// may be the cause. The rules are data in rules.go, each with the source of its signs. A message without a matching
+// rule is quoted.
 package stopreason
 
 import (
@@ -14,22 +15,22 @@ import (
 	"muster/internal/base/fix"
 )
 
-// Reason is why a task did not start, or stopped.
+// Reason is why a task did not start or stopped.
 type Reason struct {
 	ID string // stable, kebab-case: the id of the finding
-	// What continues a sentence that begins with the name of a container: "could not be started: ...".
+	// What continues a sentence that begins with the container's name: "could not be started: ...".
 	What string
 	Fix  fix.Fix
-	// Planned: a deployment, a scaling activity or a person stopped the task.
+	// Planned is true if a deployment, a scaling activity or a user stopped the task.
 	Planned bool
-	// Origin is what of the instance may be the cause, in which case the instance is to be checked first.
+	// Origin is the part of the instance that may be the cause. If it is set, check the instance first.
 	Origin Origin
 }
 
 // Origin is the part of an instance that may be the cause of a task's failure.
 type Origin string
 
-// The origins. The zero Origin means that the cause is the task's own: its image, its definition or its role.
+// Origins. The zero Origin means that the cause is in the task: its image, its definition or its role.
 const (
 	Disk    Origin = "disk"
 	DNS     Origin = "dns"
@@ -38,17 +39,17 @@ const (
 	Memory  Origin = "memory"  // of the host
 )
 
-// Facts are what is known of a task's end, or of one of its containers. What is not known is zero.
+// Facts holds what is known about the end of a task or of one of its containers. Unknown fields are zero.
 type Facts struct {
-	// Text is what the ECS agent, Docker or ECS wrote: a stoppedReason, the reason of a container, an error.
+	// Text is a message of the ECS agent, Docker or ECS: a stoppedReason, a container's reason, or an error.
 	Text string
-	// StopCode is that of ecs:DescribeTasks, such as EssentialContainerExited.
+	// StopCode is the stopCode from ecs:DescribeTasks, such as EssentialContainerExited.
 	StopCode string
-	// ExitCode is that of a container that ran; nil if none is known.
+	// ExitCode is the exit code of the container, or nil if unknown.
 	ExitCode *int
-	// OOMKilled is Docker's: the kernel killed a process of the container for memory.
+	// OOMKilled is Docker's OOMKilled: the kernel killed a process of the container because memory ran out.
 	OOMKilled bool
-	// Stopped: the container was asked to stop before it exited.
+	// Stopped is true if a stop of the container was requested before it exited.
 	Stopped bool
 }
 
@@ -57,10 +58,11 @@ const (
 	sigterm = 128 + 15
 )
 
-// Of explains the facts. It is false if they name no failure: an exit with 0 or after SIGTERM, or a planned stop.
+// Of explains the facts. It returns false if they show no failure: an exit with code 0, an exit after SIGTERM, or a
+// planned stop.
 //
-// An exit with 137 (SIGKILL) has three explanations, which the facts tell apart: out of memory if Docker or the ECS agent
-// says so, the stop timeout if the container was being stopped, otherwise an unknown sender of the signal.
+// Exit code 137 (SIGKILL) has three possible explanations: out of memory if Docker or the ECS agent reports that, the
+// stop timeout if the container was being stopped, and otherwise an unknown sender of the signal.
 func Of(f Facts) (Reason, bool) {
 	r, known := textual(f.Text)
 	switch {
@@ -90,7 +92,7 @@ func exitOf(f Facts, planned bool) (Reason, bool) {
 	return exitReason(code), true
 }
 
-// unexplained is for a task of which no container is known to have exited.
+// unexplained returns the reason for a task that has no container with a known exit code.
 func unexplained(f Facts, r Reason, known bool) (Reason, bool) {
 	switch {
 	case known && r.ID == exited && !r.Planned:
@@ -101,13 +103,13 @@ func unexplained(f Facts, r Reason, known bool) (Reason, bool) {
 	return other(f.Text), true
 }
 
-// plannedCode reports whether a stopCode names a stop that somebody asked for. ServiceSchedulerInitiated is also that of a
-// task that failed its health checks, which its stoppedReason then says.
+// plannedCode reports whether a stopCode means that the stop was requested. ServiceSchedulerInitiated also covers tasks
+// that failed a health check. In that case the stoppedReason names the health check.
 func plannedCode(code string) bool {
 	return code == "UserInitiated" || code == "ServiceSchedulerInitiated"
 }
 
-// textual explains a text by the first row that has a sign in it.
+// textual returns the reason of the first rule that has a sign in the text.
 func textual(text string) (Reason, bool) {
 	low := strings.ToLower(text)
 	for _, r := range rules {
@@ -120,7 +122,7 @@ func textual(text string) (Reason, bool) {
 	return Reason{}, false
 }
 
-// contains reports whether the parts of a sign, which "*" separates, are in the text in this order.
+// contains reports whether the text contains the parts of a sign, separated by "*", in order.
 func contains(text, sign string) bool {
 	for part := range strings.SplitSeq(sign, "*") {
 		at := strings.Index(text, part)
@@ -132,7 +134,7 @@ func contains(text, sign string) bool {
 	return true
 }
 
-// IDs are the ids of all reasons, in the order of the rows.
+// IDs returns the ids of all reasons, in the order of the rules.
 func IDs() []string {
 	var ids []string
 	seen := map[string]bool{}
@@ -154,7 +156,7 @@ func named(id string) Reason {
 	return Reason{ID: id}
 }
 
-// other is the reason for a text that no row explains: it is quoted as evidence, and not interpreted.
+// other returns the reason for a text without a matching rule. The text is quoted as evidence and not interpreted.
 func other(text string) Reason {
 	if strings.HasPrefix(text, "CannotPull") {
 		return named("task-image-failed")
@@ -162,7 +164,7 @@ func other(text string) Reason {
 	return named("task-start-failed")
 }
 
-// exitReason names the usual meaning of an exit code. 126 and 127 are the shell's, codes above 128 a signal.
+// exitReason returns the usual meaning of an exit code. 126 and 127 come from the shell. Codes above 128 mean a signal.
 func exitReason(code int) Reason {
 	r := named(exited)
 	r.What = "exited with code " + meaning(code)

@@ -22,7 +22,7 @@ locals {
       ok                  = true
     }
     "out-of-memory" = {
-      description = "The kernel killed a process of a container for memory."
+      description = "The kernel killed a process of a container because memory ran out."
       metrics = {
         one = { namespace = "Muster", name = "OOMKills", dimensions = "cluster", statistic = "Sum", period = 60 }
       }
@@ -32,7 +32,7 @@ locals {
       ok                 = false
     }
     "crash-loop" = {
-      description = "The containers of a service end again and again."
+      description = "Containers of a service are in a crash loop."
       metrics = {
         one = { namespace = "Muster", name = "CrashLoops", dimensions = "cluster", statistic = "Maximum", period = 60 }
       }
@@ -43,7 +43,7 @@ locals {
       ok                  = true
     }
     "unregistered" = {
-      description = "An instance is not registered in the cluster, or in another one."
+      description = "An instance is not registered in its cluster."
       metrics = {
         one = { namespace = "Muster", name = "Registered", dimensions = "cluster", statistic = "Minimum", period = 60 }
       }
@@ -53,7 +53,7 @@ locals {
       ok                 = true
     }
     "disconnected" = {
-      description = "ECS has not heard from the ECS agent of an instance for four minutes: it can start and stop no task there."
+      description = "The ECS agent of an instance has been disconnected from ECS for four minutes. ECS cannot start or stop tasks there."
       metrics = {
         one = { namespace = "Muster", name = "Connected", dimensions = "cluster", statistic = "Minimum", period = 60 }
       }
@@ -63,7 +63,7 @@ locals {
       ok                 = true
     }
     "impaired" = {
-      description = "ECS's own health check of an instance has failed for five minutes: muster status on the instance shows the reason."
+      description = "ECS's health check of an instance has failed for five minutes. muster status on the instance shows the reason."
       metrics = {
         one = { namespace = "Muster", name = "Impaired", dimensions = "cluster", statistic = "Maximum", period = 60 }
       }
@@ -73,7 +73,7 @@ locals {
       ok                 = true
     }
     "orphans" = {
-      description = "The ECS agent and Docker disagree whether a container runs: muster status on the instance names the container."
+      description = "The ECS agent and Docker disagree about whether a container is running. muster status on the instance names the container."
       metrics = {
         one = { namespace = "Muster", name = "Orphans", dimensions = "cluster", statistic = "Maximum", period = 60 }
       }
@@ -83,7 +83,7 @@ locals {
       ok                 = true
     }
     "ports-closed" = {
-      description = "By the security groups a replication port is closed between instances: muster ports says which, and how to open it."
+      description = "Security groups close a replication port between instances. muster ports shows the port and how to open it."
       metrics = {
         one = { namespace = "Muster", name = "BlockedPorts", dimensions = "cluster", statistic = "Maximum", period = 3600 }
       }
@@ -93,7 +93,7 @@ locals {
       ok                 = true
     }
     "silent" = {
-      description = "Fewer instances report than are in service, for ten minutes: muster-agent is down, or may not put metrics."
+      description = "Some instances in service have not reported for ten minutes. muster-agent is down, or is not allowed to publish metrics."
       expression  = "IF(FILL(serving, 0) > FILL(reporting, 0), 1, 0)"
       label       = "instances are silent"
       metrics = {
@@ -106,7 +106,7 @@ locals {
       ok                 = true
     }
     "not-coming" = {
-      description = "Fewer instances are in service than are wanted, for 25 minutes: launches fail, or instances do not join. The activity of the group says why."
+      description = "The group has had fewer instances than desired for 25 minutes. Launches fail, or instances do not join. The group's activity shows the reason."
       expression  = "IF(FILL(wanted, 0) > FILL(serving, 0), 1, 0)"
       label       = "instances do not come"
       metrics = {
@@ -119,7 +119,7 @@ locals {
       ok                 = true
     }
     "no-tasks" = {
-      description = "Instances are in service, and no container of the service runs, for 5 minutes."
+      description = "Instances are in service, but no container of the service has been running for 5 minutes."
       expression  = "IF(FILL(running, 0) < 1 AND FILL(serving, 0) > 0 AND ${var.tasks} > 0, 1, 0)"
       label       = "no task runs"
       metrics = {
@@ -132,7 +132,7 @@ locals {
       ok                 = true
     }
     "too-few-tasks" = {
-      description = "Fewer containers of the service run than there should be, one an instance, in 15 of 20 minutes."
+      description = "The service has had fewer containers than instances in 15 of 20 minutes."
       expression  = "IF(FILL(running, 0) < IF(FILL(serving, 0) < ${var.tasks}, FILL(serving, 0), ${var.tasks}), 1, 0)"
       label       = "too few tasks run"
       metrics = {
@@ -146,7 +146,7 @@ locals {
       ok                  = true
     }
     "unhealthy-targets" = {
-      description = "The load balancer takes a task for unhealthy, in three of five minutes."
+      description = "The load balancer has reported an unhealthy task in three of five minutes."
       metrics = {
         one = { namespace = "AWS/ApplicationELB", name = "UnHealthyHostCount", dimensions = "targets", statistic = "Maximum", period = 60 }
       }
@@ -157,7 +157,7 @@ locals {
       ok                  = true
     }
     "no-targets" = {
-      description = "Instances are in service, and the load balancer has no healthy target, for 5 minutes: clients get 503."
+      description = "Instances are in service, but the load balancer has had no healthy target for 5 minutes. Clients get 503."
       expression  = "IF(FILL(healthy, 0) < 1 AND FILL(serving, 0) > 0 AND ${var.tasks} > 0, 1, 0)"
       label       = "no healthy target"
       metrics = {

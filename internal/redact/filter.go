@@ -32,8 +32,20 @@ func (f *Filter) Text(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// ahead is the number of following lines that can affect how a line is masked.
-const ahead = 4
+// Lines masks texts of one or more lines that belong together, such as the evidence of a finding.
+func (f *Filter) Lines(texts []string) []string {
+	rest := strings.Split(f.Text(strings.Join(texts, "\n")), "\n")
+	masked := slices.Clone(texts)
+	for i, text := range texts {
+		n := 1 + strings.Count(text, "\n")
+		masked[i], rest = strings.Join(rest[:n], "\n"), rest[n:]
+	}
+	return masked
+}
+
+// ahead is the number of following lines that can affect how a line is masked. near is the number of them that can hold
+// the other fields of the same object.
+const ahead, near = 64, 4
 
 // following returns the lines that follow line i.
 func following(lines []string, i int) []string { return lines[i+1 : min(i+1+ahead, len(lines))] }
@@ -72,12 +84,15 @@ func (f *Filter) line(line string, next []string) string {
 func (f *Filter) find(line string, next []string, depth int) []span {
 	n := prefixed(line)
 	body := line[n:]
-	if n > 0 {
+	below := next
+	if next = next[:min(len(next), near)]; n > 0 {
 		next = withoutPrefixes(next)
 	}
 	found := f.continued(body)
 	if found == nil {
 		f.begin(body)
+		f.programBelow(body, below)
+		found = f.contents(body, below)
 	}
 	if len(found) == 1 && found[0].to-found[0].from == len(body) {
 		return moved(found, n)
@@ -118,8 +133,8 @@ type raw struct {
 	err   error
 }
 
-// Copy copies a text and masks it line by line. It replaces control characters and invalid UTF-8. It keeps only a few
-// lines in memory.
+// Copy copies a text and masks it line by line. It replaces control characters and invalid UTF-8. It keeps only
+// the lines in memory that can affect how a line is masked.
 func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, 2*maxLine)
 	var read []raw

@@ -145,6 +145,23 @@ func (w *walk) close(l *level) {
 			}
 		}
 	}
+	w.aboveNames(l.elements)
+}
+
+// aboveNames masks the secrets in the elements of an array, which are lines, that are recognizable only from a line
+// below.
+func (w *walk) aboveNames(elements []place) {
+	lines := make([]string, len(elements))
+	for i, e := range elements {
+		_ = json.Unmarshal(w.data[e.from:e.to], &lines[i]) // cannot fail, because the document is valid
+	}
+	for i, line := range new(Filter).Lines(lines) {
+		e := elements[i]
+		if line != lines[i] && bytes.Equal(w.out[e.out], w.data[e.from:e.to]) {
+			w.out[e.out], _ = json.Marshal(line)
+			w.filter.hit("named-secret")
+		}
+	}
 }
 
 func (w *walk) mask(p place, rule string) {

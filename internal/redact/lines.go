@@ -37,6 +37,7 @@ const (
 	inSettings       // while lines hold a user and a password as a setting
 	inModule         // while lines hold the options of a login module
 	inNumber         // while lines contain a number as printed by openssl -text
+	inContent        // until the content of the file whose path names a secret
 )
 
 const (
@@ -146,6 +147,13 @@ func (f *Filter) continued(line string) []span {
 	case inAccounts:
 		if m := account.Get().FindStringSubmatchIndex(line); m != nil {
 			return append([]span{}, firstGroup(line, m)...)
+		}
+	case inContent:
+		if found := f.content(line); found != nil {
+			return found
+		}
+		if f.hidden < f.left && besideContent.Get().MatchString(line) {
+			return []span{}
 		}
 	case inSettings, inModule:
 		if found := f.setting(line); found != nil {

@@ -15,7 +15,8 @@ import (
 
 // ways lists the functions that text passes through before a reader sees it.
 var ways = map[string]func(text string) string{
-	"a log": redact.Log,
+	"a log":      redact.Log,
+	"a terminal": func(text string) string { return redact.Log(strings.ReplaceAll(text, "\n", "\r\n")) },
 	"a file": func(text string) string {
 		var out bytes.Buffer
 		_ = new(redact.Filter).Copy(&out, strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))

@@ -26,8 +26,16 @@ func (f *Filter) Text(text string) string {
 		return f.Line(text)
 	}
 	lines := strings.Split(text, "\n")
+	crs := make([]string, len(lines)) // the rules do not expect carriage returns, which terminals and Windows write
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, "\r")
+		crs[i] = line[len(lines[i]):]
+	}
 	for i, line := range lines {
 		lines[i] = f.line(line, following(lines, i))
+	}
+	for i := range lines {
+		lines[i] += crs[i]
 	}
 	return strings.Join(lines, "\n")
 }

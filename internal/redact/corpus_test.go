@@ -22,6 +22,10 @@ var ways = map[string]func(text string) string{
 		_ = new(redact.Filter).Copy(&out, strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))
 		return out.String()
 	},
+	"the journal": func(text string) string {
+		const prefix = "Nov 28 01:02:03 ip-10-0-1-5 app[812]: "
+		return redact.Log(prefix + strings.ReplaceAll(text, "\n", "\n"+prefix))
+	},
 	"JSON": func(text string) string {
 		data, _ := json.Marshal(map[string]any{"evidence": strings.Split(text, "\n"), "log": text})
 		return string(new(redact.Filter).JSON(data))

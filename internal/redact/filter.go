@@ -112,6 +112,9 @@ func (f *Filter) find(line string, next []string, depth int) []span {
 	if len(next) > 0 && feedsNext(body, next[0]) {
 		found = append(found, firstGroup(body, fed.Get().FindStringSubmatchIndex(body))...)
 	}
+	if n > 0 { // some rules apply only at the start of a line
+		found = append(found, secretsIn(body, depth)...)
+	}
 	found = append(moved(found, n), secretsIn(line, depth)...)
 	reachesEnd := func(s span) bool { return s.to == len(line) }
 	if f.inside == nothing && strings.HasSuffix(line, `\`) && slices.ContainsFunc(found, reachesEnd) {

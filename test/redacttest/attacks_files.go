@@ -40,4 +40,6 @@ var apart = []template{
 		true,
 	},
 
+	{"audit, arguments", `type=EXECVE msg=audit(1764291723.123:456): argc=5 a0="mysql" a1="-u" a2="root" a3="--password" a4="%s"`, true},
+	{"audit, arguments in the kernel's log", `audit: type=1309 audit(1764291723.123:456): argc=4 a0="sshpass" a1="-p" a2="%s" a3="ssh"`, true},
 }

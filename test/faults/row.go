@@ -29,7 +29,7 @@ type row struct {
 
 // table returns all rows, by group.
 func table() []row {
-	return sorted(slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), fileRows(), togetherRows(), outsideRows(), againRows()))
+	return sorted(slices.Concat(imdsRows(), dockerRows(), introspectionRows(), awsRows(), diskRows(), clockRows(), limitRows(), signalRows(), killRows(), fileRows(), togetherRows(), outsideRows(), againRows(), surroundingsRows(), answersRows(), leftoverRows()))
 }
 
 // usual is the default instance of a row: it is registered in the cluster prod.

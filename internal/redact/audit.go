@@ -16,11 +16,10 @@ import (
 var (
 	auditHex  = lazyregexp.New(`\b(?:proctitle|cmd|a[0-9]{1,3})=([0-9A-F]{8,})\b`)
 	auditKeys = lazyregexp.New(`\bdata=([0-9A-F]{2,})\b`) // what was typed at a terminal
-	auditArgs = lazyregexp.New(`\ba[0-9]{1,3}="([^"]*)"`)
 )
 
 // audited finds the secrets in a record of the audit log.
-func (t *tables) audited(line string, depth int, found []span) []span {
+func audited(line string, depth int, found []span) []span {
 	if depth >= maxDepth || !strings.Contains(line, "audit") {
 		return found
 	}
@@ -32,29 +31,6 @@ func (t *tables) audited(line string, depth int, found []span) []span {
 	}
 	for _, m := range auditKeys.Get().FindAllStringSubmatchIndex(line, -1) {
 		found = append(found, span{m[2], m[3], "command-line"})
-	}
-	return t.auditedArgs(line, found)
-}
-
-// auditedArgs searches the arguments in a record as one command.
-func (t *tables) auditedArgs(line string, found []span) []span {
-	var command strings.Builder
-	raw := []int{}
-	command.WriteString(`[`)
-	raw = append(raw, 0)
-	for _, m := range auditArgs.Get().FindAllStringSubmatchIndex(line, maxArgs) {
-		command.WriteString(`"` + line[m[2]:m[3]] + `",`)
-		for i := m[2] - 1; i < m[3]+2; i++ {
-			raw = append(raw, i)
-		}
-	}
-	if command.Len() == 1 {
-		return found
-	}
-	for _, s := range secretsIn(command.String(), maxDepth) {
-		if s.to < len(raw) {
-			found = append(found, span{raw[s.from], raw[s.to-1] + 1, s.rule})
-		}
 	}
 	return found
 }

@@ -6,12 +6,14 @@ import (
 	"muster/internal/base/lazyregexp"
 )
 
-// cloud-init, Ansible and Terraform write files. The path can be the only text that names a secret, and is above or
-// below the content:
+// cloud-init, Ansible, Terraform and shells write files. The path can be the only text that names a secret, and is above
+// or below the content:
 //
 //	- path: /etc/app/db_password
 //	  content: |
 //	    x9Kq2
+//
+//	echo x9Kq2 > /etc/app/db_password
 
 var (
 	pathField    = lazyregexp.New(`^[\s#+~-]*["']?(?:path|dest|filename)["']?\s*[:=]\s*["']?([\w./-]*/[\w./-]+)["']?,?\s*$`)
@@ -19,6 +21,9 @@ var (
 		`(?:[|>][0-9+-]*\s*$|["']?([^\s"'|>][^"']*?)["']?,?\s*$)`)
 	// besideContent matches the fields that can be between the two.
 	besideContent = lazyregexp.New(`^[\s#+~-]*["']?(?:permissions|owner|group|mode|encoding|append|defer|\w+_permission)["']?\s*[:=]`)
+	// printedTo matches a command that writes an argument to a file, and toFile the file of a here-document.
+	printedTo = lazyregexp.New(`\b` + printed + `\s*(?:>>?|>\||\\+u003e)\s*["']?([\w./~-]*/[\w.-]+)`)
+	toFile    = lazyregexp.New(`(?:>>?|>\||\btee\s+(?:-a\s+)?)\s*["']?([\w./~-]*/[\w.-]+)`)
 	// structured matches files whose secrets are recognized by the names in them.
 	structured = lazyregexp.New(`\.(?:sh|bash|py|pl|rb|js|service|timer|socket|conf|cfg|cnf|ini|json|ya?ml|toml|xml|` +
 		`properties|env|rules|repo|list|md)$`)
@@ -81,7 +86,30 @@ func isSecretPath(line string) bool {
 		return false
 	}
 	m := pathField.Get().FindStringSubmatch(line)
-	return m != nil && strengthOf(m[1]) >= wordName && !structured.Get().MatchString(m[1])
+	return m != nil && namesSecret(m[1])
+}
+
+// namesSecret reports whether a path is the name of a secret, and the file has no names of its own.
+func namesSecret(path string) bool {
+	return strengthOf(path) >= wordName && !structured.Get().MatchString(path)
+}
+
+// writtenTo finds the argument that a command in the line writes to a file whose path names a secret.
+func writtenTo(line string) []span {
+	if !strings.Contains(line, "echo") && !strings.Contains(line, "printf") {
+		return nil
+	}
+	m := printedTo.Get().FindStringSubmatchIndex(line)
+	if m == nil || !namesSecret(line[m[4]:m[5]]) {
+		return nil
+	}
+	return firstGroup(line, m)
+}
+
+// hereFile reports whether a here-document in the line is written to a file whose path names a secret.
+func hereFile(line string) bool {
+	m := toFile.Get().FindStringSubmatch(line)
+	return m != nil && namesSecret(m[1])
 }
 
 // fieldIndent returns the column at which a field starts, after the dash of a list.

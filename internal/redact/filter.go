@@ -105,7 +105,7 @@ func (f *Filter) find(line string, next []string, depth int) []span {
 	if len(found) == 1 && found[0].to-found[0].from == len(body) {
 		return moved(found, n)
 	}
-	found = append(found, f.argv.next(body)...)
+	found = append(append(found, f.argv.next(body)...), writtenTo(body)...)
 	if namedBelow(body, next) {
 		found = append(found, fieldIn(body)...)
 	}

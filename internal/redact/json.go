@@ -54,6 +54,8 @@ type level struct {
 	lines    *Filter
 	isSecret bool    // the key or a name field is the name of a secret
 	values   []place // of value fields
+	isFile   bool    // a path field names a secret
+	contents []place // of content fields
 	elements []place
 	deep     bool // contains other objects or arrays
 }
@@ -114,6 +116,10 @@ func (w *walk) text(top *level, between string, m []int) {
 	}
 	if key := strings.ToLower(top.key); isValueField(key) {
 		top.values = append(top.values, at)
+	} else if isContentField(key) {
+		top.contents = append(top.contents, at)
+	} else if isPathField(key) {
+		top.isFile = top.isFile || namesSecret(text)
 	} else if strings.HasSuffix(key, "name") || strings.HasSuffix(key, "key") {
 		top.isSecret = top.isSecret || strengthOf(text) >= wordName
 	}
@@ -133,6 +139,11 @@ func (w *walk) close(l *level) {
 	if l.isSecret {
 		for _, v := range l.values {
 			w.mask(v, "named-secret")
+		}
+	}
+	if l.isFile {
+		for _, c := range l.contents {
+			w.mask(c, "named-secret")
 		}
 	}
 	if len(l.elements) < 2 || l.deep || w.end-l.from > maxLine {

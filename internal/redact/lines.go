@@ -258,7 +258,7 @@ func secretString(line string) (end string, is bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
 		return "", false
 	}
-	if m := hereSecret.Get().FindStringSubmatch(line); m != nil && reads.Get().MatchString(line) {
+	if m := hereSecret.Get().FindStringSubmatch(line); m != nil && (reads.Get().MatchString(line) || hereFile(line)) {
 		return m[1], true
 	}
 	m := longString.Get().FindStringSubmatch(line[max(0, len(line)-256):])

@@ -42,4 +42,11 @@ var apart = []template{
 
 	{"audit, arguments", `type=EXECVE msg=audit(1764291723.123:456): argc=5 a0="mysql" a1="-u" a2="root" a3="--password" a4="%s"`, true},
 	{"audit, arguments in the kernel's log", `audit: type=1309 audit(1764291723.123:456): argc=4 a0="sshpass" a1="-p" a2="%s" a3="ssh"`, true},
+	{"cloud-config, write_files, on one line", `{"write_files":[{"path":"/etc/app/db_password","permissions":"0600","content":"%s"}]}`, true},
+	{"cfn-init, file", `{"path": "/run/secrets/token", "mode": "000600", "content": "%s", "owner": "root"}`, true},
+	{"here-document to a file", "cat > /etc/app/db_password <<'EOF'\n%s\nEOF\nchmod 600 /etc/app/db_password", true},
+	{"here-document to tee", "sudo tee /etc/app/api_token >/dev/null <<EOF\n%s\nEOF", true},
+	{"echo to a file", `echo %s > /run/secrets/db_password`, true},
+	{"printf to a file", `printf '%%s' '%s' >> "/root/.vault-token"`, true},
+	{"aws ssm, table of columns", "|  Name             |  Type          |  Value  |\n|  /prod/db/main    |  SecureString  |  %s  |", true},
 }

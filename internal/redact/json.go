@@ -114,17 +114,23 @@ func (w *walk) text(top *level, between string, m []int) {
 		top.elements = append(top.elements, at)
 		return
 	}
-	if key := strings.ToLower(top.key); isValueField(key) {
-		top.values = append(top.values, at)
-	} else if isContentField(key) {
-		top.contents = append(top.contents, at)
-	} else if isPathField(key) {
-		top.isFile = top.isFile || namesSecret(text)
-	} else if strings.HasSuffix(key, "name") || strings.HasSuffix(key, "key") {
-		top.isSecret = top.isSecret || strengthOf(text) >= wordName
-	}
+	top.note(strings.ToLower(top.key), text, at)
 	w.quote(&Filter{Hits: w.filter.Hits}, top.key, text)
 	top.key = ""
+}
+
+// note records a field of the object that can name a secret, or hold one that another field names.
+func (l *level) note(key, text string, at place) {
+	switch {
+	case isValueField(key):
+		l.values = append(l.values, at)
+	case isContentField(key):
+		l.contents = append(l.contents, at)
+	case isPathField(key):
+		l.isFile = l.isFile || namesSecret(text)
+	case strings.HasSuffix(key, "name"), strings.HasSuffix(key, "key"):
+		l.isSecret = l.isSecret || strengthOf(text) >= wordName
+	}
 }
 
 func (w *walk) quote(f *Filter, key, text string) {

@@ -113,7 +113,7 @@ func newResult(c Check, found []Finding) Result {
 			f.Kind = c.Kind
 		}
 		f.ID = f.Kind.ID
-		f.Summary, f.Evidence, f.Fix = redact.Log(f.Summary), masked(f.Evidence), f.Fix.Map(redact.Log)
+		f.Summary, f.Evidence, f.Fix = redact.Log(f.Summary), new(redact.Filter).Lines(f.Evidence), f.Fix.Map(redact.Log)
 		f.fitSummary()
 		if Worse(f.Status, r.Status) {
 			r.Status = f.Status
@@ -146,14 +146,4 @@ func (f *Finding) fitSummary() {
 		cut = cut[:at]
 	}
 	f.Summary = strings.TrimRight(cut, " ,;:(") + "..."
-}
-
-// masked masks secrets in lines that may belong together, such as those of a private key.
-func masked(lines []string) []string {
-	var filter redact.Filter
-	out := slices.Clone(lines)
-	for i, line := range out {
-		out[i] = filter.Text(line)
-	}
-	return out
 }

@@ -3,7 +3,9 @@ package cli
 import (
 	"fmt"
 	"log/slog"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +37,7 @@ running ECS agent is not changed.`,
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "Print the change to ecs.config as a diff. Write, queue and signal nothing.")
 	cmd.Flags().BoolVar(&o.Wait, "wait", false, "Verify before returning. Rejected if it would hang the boot.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
+		survivePipe()
 		this := thisHost(cmd)
 		defer this.Close()
 		h, err := bootstrap.New(this, log)
@@ -46,6 +49,10 @@ running ECS agent is not changed.`,
 	})
 	return cmd
 }
+
+// survivePipe keeps a broken standard output or error from ending the process. User data often pipes its output to tee or
+// logger, and the instance must join its cluster even if that program exits.
+func survivePipe() { signal.Ignore(syscall.SIGPIPE) }
 
 func verifyCommand(log *slog.Logger) *cobra.Command {
 	var output string
@@ -66,6 +73,7 @@ its own report.`,
 		if err := oneOf("output", output, "short", "json"); err != nil {
 			return err
 		}
+		survivePipe()
 		this := thisHost(cmd)
 		defer this.Close()
 		h, err := bootstrap.New(this, log)

@@ -36,7 +36,7 @@ var (
 		`|^[\s#]*path:\s*'([^'\\]+)',?\s*$`)
 	// argsBelow matches the line after the program in docker inspect. Both can be preceded by other text: a log message
 	// starts with words, a comment with a comment sign.
-	argsBelow = regexp.MustCompile(`^(?:[^"]*[^"\w])?"(?:Args|Cmd)"\s*:\s*\[\s*$`)
+	argsBelow = regexp.MustCompile(`^(?:[^"]*[^"\w])?"(?:Args|Cmd)"\s*:\s*\[\s*$|` + cmdLine)
 )
 
 // spawnArgs matches the arguments of an error of Node, below the path of the program.
@@ -111,7 +111,7 @@ func (v *vector) next(line string) []span {
 // cmdBegins matches the arguments of a container whose program is its entry point, which
 // docker inspect prints further down.
 var (
-	cmdBegins = regexp.MustCompile(`^(?:[^"]*[^"\w])?"Cmd"\s*:\s*\[\s*$`)
+	cmdBegins = regexp.MustCompile(`^(?:[^"]*[^"\w])?"Cmd"\s*:\s*\[\s*$|` + cmdLine)
 	shortFlag = regexp.MustCompile(`^[\s#>;+]*"-[aApPwk]",\s*$`)
 	loneText  = regexp.MustCompile(`^[\s#>;+]*"((?:[^"\\]|\\.)*)",?\s*$`)
 )

@@ -28,6 +28,7 @@ var steps = [...]step{
 	inSettings: (*Filter).inAdmins,
 	inModule:   (*Filter).inLoginModule,
 	inNumber:   whileMatches(numberLine, "private-key"),
+	inContent:  (*Filter).inSecretFile,
 }
 
 var (
@@ -118,6 +119,17 @@ func (f *Filter) inFields(line string) ([]span, bool) {
 		return []span{}, true
 	}
 	return firstGroup(line, m), false
+}
+
+// inSecretFile waits for the content of a file. Once it starts, content has set the state of its lines.
+func (f *Filter) inSecretFile(line string) ([]span, bool) {
+	if found := f.content(line); found != nil {
+		return found, f.inside != nothing
+	}
+	if f.hidden < f.left && besideContent.Get().MatchString(line) {
+		return []span{}, true
+	}
+	return nil, false
 }
 
 func (f *Filter) inArgument(line string) ([]span, bool) {

@@ -15,11 +15,16 @@ import (
 
 // ways lists the functions that text passes through before a reader sees it.
 var ways = map[string]func(text string) string{
-	"a log": redact.Log,
+	"a log":      redact.Log,
+	"a terminal": func(text string) string { return redact.Log(strings.ReplaceAll(text, "\n", "\r\n")) },
 	"a file": func(text string) string {
 		var out bytes.Buffer
 		_ = new(redact.Filter).Copy(&out, strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))
 		return out.String()
+	},
+	"the journal": func(text string) string {
+		const prefix = "Nov 28 01:02:03 ip-10-0-1-5 app[812]: "
+		return redact.Log(prefix + strings.ReplaceAll(text, "\n", "\n"+prefix))
 	},
 	"JSON": func(text string) string {
 		data, _ := json.Marshal(map[string]any{"evidence": strings.Split(text, "\n"), "log": text})

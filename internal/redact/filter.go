@@ -26,14 +26,34 @@ func (f *Filter) Text(text string) string {
 		return f.Line(text)
 	}
 	lines := strings.Split(text, "\n")
+	crs := make([]string, len(lines)) // the rules do not expect carriage returns, which terminals and Windows write
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, "\r")
+		crs[i] = line[len(lines[i]):]
+	}
 	for i, line := range lines {
 		lines[i] = f.line(line, following(lines, i))
+	}
+	for i := range lines {
+		lines[i] += crs[i]
 	}
 	return strings.Join(lines, "\n")
 }
 
-// ahead is the number of following lines that can affect how a line is masked.
-const ahead = 4
+// Lines masks texts of one or more lines that belong together, such as the evidence of a finding.
+func (f *Filter) Lines(texts []string) []string {
+	rest := strings.Split(f.Text(strings.Join(texts, "\n")), "\n")
+	masked := slices.Clone(texts)
+	for i, text := range texts {
+		n := 1 + strings.Count(text, "\n")
+		masked[i], rest = strings.Join(rest[:n], "\n"), rest[n:]
+	}
+	return masked
+}
+
+// ahead is the number of following lines that can affect how a line is masked. near is the number of them that can hold
+// the other fields of the same object.
+const ahead, near = 64, 4
 
 // following returns the lines that follow line i.
 func following(lines []string, i int) []string { return lines[i+1 : min(i+1+ahead, len(lines))] }
@@ -72,22 +92,28 @@ func (f *Filter) line(line string, next []string) string {
 func (f *Filter) find(line string, next []string, depth int) []span {
 	n := prefixed(line)
 	body := line[n:]
-	if n > 0 {
+	below := next
+	if next = next[:min(len(next), near)]; n > 0 {
 		next = withoutPrefixes(next)
 	}
 	found := f.continued(body)
 	if found == nil {
 		f.begin(body)
+		f.programBelow(body, below)
+		found = f.contents(body, below)
 	}
 	if len(found) == 1 && found[0].to-found[0].from == len(body) {
 		return moved(found, n)
 	}
-	found = append(found, f.argv.next(body)...)
+	found = append(append(found, f.argv.next(body)...), writtenTo(body)...)
 	if namedBelow(body, next) {
 		found = append(found, fieldIn(body)...)
 	}
 	if len(next) > 0 && feedsNext(body, next[0]) {
 		found = append(found, firstGroup(body, fed.Get().FindStringSubmatchIndex(body))...)
+	}
+	if n > 0 { // some rules apply only at the start of a line
+		found = append(found, secretsIn(body, depth)...)
 	}
 	found = append(moved(found, n), secretsIn(line, depth)...)
 	reachesEnd := func(s span) bool { return s.to == len(line) }
@@ -118,8 +144,8 @@ type raw struct {
 	err   error
 }
 
-// Copy copies a text and masks it line by line. It replaces control characters and invalid UTF-8. It keeps only a few
-// lines in memory.
+// Copy copies a text and masks it line by line. It replaces control characters and invalid UTF-8. It keeps only
+// the lines in memory that can affect how a line is masked.
 func (f *Filter) Copy(dst io.Writer, src io.Reader) error {
 	in := bufio.NewReaderSize(src, 2*maxLine)
 	var read []raw

@@ -59,7 +59,7 @@ func secretsIn(line string, depth int) []span {
 	if strings.Contains(lower, "entrypoint") {
 		found = t.argumentsFirst(line, found)
 	}
-	return found
+	return audited(line, depth, secureCells(line, found))
 }
 
 func asciiLower(s string) string {

@@ -54,6 +54,8 @@ type level struct {
 	lines    *Filter
 	isSecret bool    // the key or a name field is the name of a secret
 	values   []place // of value fields
+	isFile   bool    // a path field names a secret
+	contents []place // of content fields
 	elements []place
 	deep     bool // contains other objects or arrays
 }
@@ -112,13 +114,23 @@ func (w *walk) text(top *level, between string, m []int) {
 		top.elements = append(top.elements, at)
 		return
 	}
-	if key := strings.ToLower(top.key); isValueField(key) {
-		top.values = append(top.values, at)
-	} else if strings.HasSuffix(key, "name") || strings.HasSuffix(key, "key") {
-		top.isSecret = top.isSecret || strengthOf(text) >= wordName
-	}
+	top.note(strings.ToLower(top.key), text, at)
 	w.quote(&Filter{Hits: w.filter.Hits}, top.key, text)
 	top.key = ""
+}
+
+// note records a field of the object that can name a secret, or hold one that another field names.
+func (l *level) note(key, text string, at place) {
+	switch {
+	case isValueField(key):
+		l.values = append(l.values, at)
+	case isContentField(key):
+		l.contents = append(l.contents, at)
+	case isPathField(key):
+		l.isFile = l.isFile || namesSecret(text)
+	case strings.HasSuffix(key, "name"), strings.HasSuffix(key, "key"):
+		l.isSecret = l.isSecret || strengthOf(text) >= wordName
+	}
 }
 
 func (w *walk) quote(f *Filter, key, text string) {
@@ -135,6 +147,11 @@ func (w *walk) close(l *level) {
 			w.mask(v, "named-secret")
 		}
 	}
+	if l.isFile {
+		for _, c := range l.contents {
+			w.mask(c, "named-secret")
+		}
+	}
 	if len(l.elements) < 2 || l.deep || w.end-l.from > maxLine {
 		return
 	}
@@ -143,6 +160,23 @@ func (w *walk) close(l *level) {
 			if l.from+s.from < e.to && l.from+s.to > e.from && bytes.Equal(w.out[e.out], w.data[e.from:e.to]) {
 				w.mask(e, s.rule)
 			}
+		}
+	}
+	w.aboveNames(l.elements)
+}
+
+// aboveNames masks the secrets in the elements of an array, which are lines, that are recognizable only from a line
+// below.
+func (w *walk) aboveNames(elements []place) {
+	lines := make([]string, len(elements))
+	for i, e := range elements {
+		_ = json.Unmarshal(w.data[e.from:e.to], &lines[i]) // cannot fail, because the document is valid
+	}
+	for i, line := range new(Filter).Lines(lines) {
+		e := elements[i]
+		if line != lines[i] && bytes.Equal(w.out[e.out], w.data[e.from:e.to]) {
+			w.out[e.out], _ = json.Marshal(line)
+			w.filter.hit("named-secret")
 		}
 	}
 }

@@ -37,6 +37,7 @@ const (
 	inSettings       // while lines hold a user and a password as a setting
 	inModule         // while lines hold the options of a login module
 	inNumber         // while lines contain a number as printed by openssl -text
+	inContent        // until the content of the file whose path names a secret
 )
 
 const (
@@ -132,7 +133,7 @@ func secretString(line string) (end string, is bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, `"""`) && !strings.Contains(line, "'''") {
 		return "", false
 	}
-	if m := hereSecret.Get().FindStringSubmatch(line); m != nil && reads.Get().MatchString(line) {
+	if m := hereSecret.Get().FindStringSubmatch(line); m != nil && (reads.Get().MatchString(line) || hereFile(line)) {
 		return m[1], true
 	}
 	m := longString.Get().FindStringSubmatch(line[max(0, len(line)-256):])

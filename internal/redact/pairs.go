@@ -13,9 +13,11 @@ import (
 //	ParameterKey=x,ParameterValue=y
 //	<property name="x" value="y"/>
 //	Property: x, Value: "y"
+//
+// A file has a path and its content.
 
 // pairField matches the start of such a field. The first group is its name.
-var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val)(?:` + quotes + `)?` +
+var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val|path|dest|contents?)(?:` + quotes + `)?` +
 	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*(?:Some\()?`)
 
 // pair is an object whose end has not been found yet.
@@ -23,11 +25,13 @@ type pair struct {
 	isSecret bool // the name is the name of a secret
 	named    bool
 	values   []span
+	isFile   bool // the path names a secret
+	contents []span
 }
 
 // paired finds the values of pairs whose name is the name of a secret.
 func paired(line, lower string, found []span) []span {
-	if !strings.Contains(lower, "val") {
+	if !strings.Contains(lower, "val") && !strings.Contains(lower, "content") {
 		return found
 	}
 	var p pair
@@ -46,6 +50,14 @@ func paired(line, lower string, found []span) []span {
 			text = text[:cutAt(text)]
 		}
 		at = from + max(v.from+len(text), 1)
+		if isPathField(field) {
+			p.isFile = p.isFile || namesSecret(text)
+			continue
+		}
+		if isContentField(field) {
+			p.contents = append(p.contents, span{from + v.from, from + v.from + len(text), "named-secret"})
+			continue
+		}
 		if isValueField(field) {
 			if len(p.values) > 0 && p.named {
 				found, p = p.close(found), pair{}
@@ -65,8 +77,15 @@ func (p pair) close(found []span) []span {
 	if p.isSecret {
 		found = append(found, p.values...)
 	}
+	if p.isFile {
+		found = append(found, p.contents...)
+	}
 	return found
 }
+
+func isPathField(field string) bool { return field == "path" || field == "dest" || field == "filename" }
+
+func isContentField(field string) bool { return field == "content" || field == "contents" }
 
 func isValueField(field string) bool {
 	return strings.HasSuffix(field, "value") || field == "val"

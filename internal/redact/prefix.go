@@ -18,15 +18,24 @@ var linePrefix = lazyregexp.New(`^(?:# )?(?:` +
 	`\[ *[0-9]+\.[0-9]+\] [\w./-]+(?:\[[0-9]+\])?: |` + // the console
 	`[\w.-]+ +\| )`) // docker compose
 
-// prefixed returns the length of such a prefix, or 0.
-func prefixed(line string) int {
-	if line == "" || line[0] == ' ' || line[0] == '"' {
-		return 0
+// maxPrefixes is the number of prefixes that programs put in front of each other: cloud-init's line on the console, read
+// by journald, printed by docker compose.
+const maxPrefixes = 3
+
+// prefixed returns the length of the prefixes of a line, or 0.
+func prefixed(line string) (n int) {
+	for range maxPrefixes {
+		rest := line[n:]
+		if rest == "" || rest[0] == ' ' || rest[0] == '"' {
+			return n
+		}
+		m := linePrefix.Get().FindStringIndex(rest[:min(len(rest), 160)])
+		if m == nil {
+			return n
+		}
+		n += m[1]
 	}
-	if m := linePrefix.Get().FindStringIndex(line[:min(len(line), 160)]); m != nil {
-		return m[1]
-	}
-	return 0
+	return n
 }
 
 // withoutPrefixes returns the lines without their prefixes.

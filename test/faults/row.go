@@ -29,7 +29,7 @@ type row struct {
 
 // table returns all rows, by group. The rows of a group are in rows_<group>*.go.
 func table() []row {
-	return slices.Concat(
+	rows := slices.Concat(
 		imdsRows, imdsCredentialRows, imdsResponseRows, documentRows(),
 		dockerRows, dockerListRows, dockerEventRows,
 		introspectionRows, introspectionResponseRows,
@@ -41,7 +41,21 @@ func table() []row {
 		killRows, agentKillRows(),
 		fileRows, fileUserRows,
 		togetherRows,
+		surroundingsRows(), answersRows(), leftoverRows(),
 	)
+	first := map[string]int{}
+	for i, r := range rows {
+		if _, seen := first[r.group()]; !seen {
+			first[r.group()] = i
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return first[a.group()] - first[b.group()] })
+	return rows
+}
+
+func (r row) group() string {
+	group, _, _ := strings.Cut(r.name, "/")
+	return group
 }
 
 // usual is the default instance of a row: it is registered in the cluster prod.

@@ -11,7 +11,7 @@ var chosen = []string{"correcthorse", "swordfish", "Sommerzeit", "hunter2", "let
 
 // Forms returns the number of distinct forms in Corpus.
 func Forms() int {
-	return len(templates) + len(attacks) + len(layouts) + len(prints) + len(runtimes) + len(vendors)
+	return len(templates) + len(attacks) + len(apart) + len(layouts) + len(prints) + len(runtimes) + len(vendors)
 }
 
 // Corpus returns secrets in the forms that ECS, Docker, cloud-init, shells and applications produce. It always returns
@@ -20,7 +20,7 @@ func Forms() int {
 func Corpus() []Secret {
 	s := source{rand.New(rand.NewPCG(11, 6))}
 	var all []Secret
-	for i, t := range slices.Concat(templates, attacks, layouts, prints, runtimes) {
+	for i, t := range slices.Concat(templates, attacks, layouts, prints, runtimes, apart) {
 		values := []string{
 			s.word(14),
 			s.text(1, upper) + s.text(22, mixed) + "9z",

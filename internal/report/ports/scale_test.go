@@ -142,3 +142,33 @@ func TestTheCostOfAReportIsLinearInPeers(t *testing.T) {
 		t.Errorf("%.0f allocations for 5,000 peers, %.0f for 10,000", small, large)
 	}
 }
+
+// BenchmarkReport is for make bench, which prints it.
+func BenchmarkReport(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		ask  func(int) Question
+	}{{"named", named}, {"scattered", scattered}} {
+		b.Run(bench.name, func(b *testing.B) {
+			q := bench.ask(1000)
+			var size, used float64
+			for b.Loop() {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				r, err := Judge(q)
+				if err != nil {
+					b.Fatal(err)
+				}
+				runtime.ReadMemStats(&after)
+				used = max(used, float64(after.HeapAlloc)-float64(before.HeapAlloc))
+				data, err := json.Marshal(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				size = float64(len(data))
+			}
+			b.ReportMetric(used/1e6, "MB-in-use")
+			b.ReportMetric(size/1e6, "MB-JSON")
+		})
+	}
+}

@@ -17,7 +17,9 @@ const (
 	maxAgainst = 10 * time.Millisecond // evaluation of one of 1,000 peers against all others
 	maxMatrix  = 2 * time.Second       // 1,000 x 1,000
 	maxJudged  = 200_000_000           // bytes allocated for evaluating that matrix
-	maxDials   = 10 * time.Second      // 1,000 peers that never respond
+	// maxDiscovery is for 10,000 peers, without the calls.
+	maxDiscovery = 100 * time.Millisecond
+	maxDials     = 10 * time.Second // 1,000 peers that never respond
 )
 
 // portEngine runs the benchmarks of package reach: 1,000 peers with five groups of 60 rules each, then 2 and 4 times as
@@ -40,6 +42,28 @@ func portEngine(int) error {
 			return fmt.Errorf("benchmark %s of reach: %w", s.benchmark, err)
 		}
 	}
+	return reports()
+}
+
+// reports runs the benchmarks of what surrounds the evaluation: the report of 1,000 peers that rules name by address,
+// written as JSON, and the part of the discovery of 10,000 peers that is not calls.
+func reports() error {
+	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(Report|Discovery)$", "-benchtime", "3x",
+		"./internal/report/ports", "./internal/fleet").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("benchmarking the report: %w\n%s", err, out)
+	}
+	all := benchmarks(string(out))
+	names := []string{"report of 1,000 named peers", "the same in ten groups"}
+	if len(all["Report"]) != len(names) || len(all["Discovery"]) != 1 {
+		return fmt.Errorf("the benchmarks printed %v", all)
+	}
+	for i, s := range all["Report"] {
+		fmt.Printf("%-28s %6.1f ms (limit %s), %.0f MB in use (limit 100 MB), %.2f MB of JSON (limit 1 MB)\n", names[i], s["ns/op"]/1e6, maxMatrix,
+			s["MB-in-use"], s["MB-JSON"])
+	}
+	d := all["Discovery"][0]
+	fmt.Printf("%-28s %6.1f ms (limit %s), %.1f MB allocated\n", "10,000 peers beside calls", d["ns/op"]/1e6, maxDiscovery, d["B/op"]/1e6)
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (r *Report) Section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<p class=\"sum\">%s, %s, %s: %s</p>\n",
 		esc(r.Region), r.members(), esc(r.At.Format("2006-01-02 15:04:05 MST")), r.htmlTally())
-	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
+	for _, note := range r.notes() {
 		fmt.Fprintf(&b, "<p class=\"note\">%s</p>\n", esc(note))
 	}
 	r.htmlProblems(&b)
@@ -63,7 +63,7 @@ func (r *Report) htmlProblems(b *strings.Builder) {
 			b.WriteString(head)
 			head = ""
 			fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s %s</strong> %s</p>\n", class(o.status), mark(o.status),
-				esc(o.Status), esc(o.Sentence))
+				esc(o.Status), htmlText(o.Sentence))
 			if bl.Pairs() > 1 {
 				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", htmlNames(bl.from), htmlNames(bl.to))
 			}
@@ -170,6 +170,17 @@ func htmlNames(names []string) string {
 		out = append(out, htmlName(name))
 	}
 	return strings.Join(out, ", ") + more
+}
+
+// htmlText keeps ids and port ranges in a sentence on one line. Browsers break lines after hyphens.
+func htmlText(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		if words[i] = esc(word); strings.Contains(word, "-") {
+			words[i] = htmlName(word)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // htmlName keeps an id on one line, unless it is longer than a narrow screen.

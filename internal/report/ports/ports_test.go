@@ -281,3 +281,10 @@ func TestALargeReportIsBounded(t *testing.T) {
 		t.Errorf("the counts hold %d of %d pairs", pairs, n*(n-1))
 	}
 }
+
+func TestBrowsersDoNotBreakIDsInSentences(t *testing.T) {
+	want := `at <span class="id">i-1,</span> rule &lt;b&gt; of <span class="id">sg-a</span> ` + strings.Repeat("x-", 30)
+	if got := htmlText("at i-1, rule <b> of sg-a " + strings.Repeat("x-", 30)); got != want {
+		t.Errorf("%s", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,9 @@ func TestAThousandPeersNamedByAddressStayBounded(t *testing.T) {
 				if err := write(&out); err != nil || out.Len() > 1_000_000 || out.Len() < 5_000 {
 					t.Errorf("%s has %s bytes, %v", form, plural.Thousands(out.Len()), err)
 				}
+				if n := strings.Count(out.String(), "needed only for further servers"); n > 5 && (form == "table" || form == "html") {
+					t.Errorf("%s has %d notes of one kind", form, n)
+				}
 				t.Logf("%s: %s bytes", form, plural.Thousands(out.Len()))
 			}
 		})
@@ -136,5 +140,35 @@ func TestTheCostOfAReportIsLinearInPeers(t *testing.T) {
 	}
 	if small, large := cost(5_000), cost(10_000); large > 2.2*small {
 		t.Errorf("%.0f allocations for 5,000 peers, %.0f for 10,000", small, large)
+	}
+}
+
+// BenchmarkReport is for make bench, which prints it.
+func BenchmarkReport(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		ask  func(int) Question
+	}{{"named", named}, {"scattered", scattered}} {
+		b.Run(bench.name, func(b *testing.B) {
+			q := bench.ask(1000)
+			var size, used float64
+			for b.Loop() {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				r, err := Judge(q)
+				if err != nil {
+					b.Fatal(err)
+				}
+				runtime.ReadMemStats(&after)
+				used = max(used, float64(after.HeapAlloc)-float64(before.HeapAlloc))
+				data, err := json.Marshal(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				size = float64(len(data))
+			}
+			b.ReportMetric(used/1e6, "MB-in-use")
+			b.ReportMetric(size/1e6, "MB-JSON")
+		})
 	}
 }

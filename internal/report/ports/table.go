@@ -19,7 +19,7 @@ const shownNames = 3
 func (r *Report) Table(out io.Writer, style term.Style) error {
 	w := term.NewPrinter(out, style)
 	w.Title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), plural.Count(len(r.Needs), "port range"), r.tally()))
-	for _, note := range slices.Concat(r.Notes, r.Hints, r.warnings()) {
+	for _, note := range r.notes() {
 		w.Note(note)
 	}
 	r.problems(w)
@@ -172,9 +172,22 @@ func (r *Report) rows() []Block {
 	return r.Blocks[:min(len(r.Blocks), maxProblems)]
 }
 
+// notes returns everything that stands before the problems. In a fleet whose pairs all differ there are hundreds of
+// hints and warnings, of which it returns the first five.
+func (r *Report) notes() []string {
+	return slices.Concat(r.Notes, few(r.Hints, "more note"), few(r.warnings(), "more warning"))
+}
+
+func few(texts []string, what string) []string {
+	const most = 5
+	if more := len(texts) - most; more > 0 {
+		return append(slices.Clone(texts[:most]), fmt.Sprintf("%s: see --output json", plural.Count(more, what)))
+	}
+	return texts
+}
+
 // warnings returns the warnings about open pairs. A closed pair's warnings are part of its sentence.
 func (r *Report) warnings() []string {
-	const most = 5
 	var out []string
 	for _, b := range r.Blocks {
 		for _, o := range b.Outcomes {
@@ -184,9 +197,6 @@ func (r *Report) warnings() []string {
 				}
 			}
 		}
-	}
-	if more := len(out) - most; more > 0 {
-		out = append(out[:most], fmt.Sprintf("%s: see --output json", plural.Count(more, "more warning")))
 	}
 	return out
 }

@@ -21,6 +21,7 @@ var stories = []story{
 	{"The ECS agent started too early and registered in the cluster \"default\"", instance(), stale},
 	{"A security group rule ends four ports too early, for one of three peers", instance(), closed},
 	{"A container turns unhealthy, and the agent reports it", instance(), containerStory},
+	{"A service lacks a task: a laptop shows the cluster, and why the task does not fit", instance(), laptop},
 }
 
 // instance is a member of an Auto Scaling group with a launch hook, in a stack that waits for a signal.

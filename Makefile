@@ -72,7 +72,7 @@ $(VALE):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/errata-ai/vale/v3/cmd/vale@$(VALE_VERSION)
 	mv .cache/bin/vale $@
 
-demo: ## play six stories on a sandboxed instance: boots, a closed port, an unhealthy container
+demo: ## play seven stories in a sandbox: boots, a closed port, an unhealthy container, a task without room
 	@scripts/compile $(GO) build -v -ldflags '$(LDFLAGS)' -o bin/ ./cmd/muster ./scripts/demo
 	@bin/demo -muster bin/muster
 

@@ -10,7 +10,8 @@ import (
 )
 
 // fleet: cluster prod has 12 instances in 3 zones, two services and a group. sick: one agent
-// is not connected, one service is short of a task. dark: the group sleeps. wakes: it has woken.
+// is not connected, one service is short of a task. dark: the group sleeps. wakes: it has woken. Cluster staging is empty.
+// fargate: it runs a service on Fargate. others: it has an external instance and a managed one.
 func fleetWorld(ts *testscript.TestScript, _ bool, args []string) {
 	b := box(ts)
 	switch {
@@ -33,6 +34,14 @@ func fleetWorld(ts *testscript.TestScript, _ bool, args []string) {
 		})
 	case args[0] == "dark":
 		dark(b)
+	case args[0] == "fargate":
+		b.AddService("staging", sandbox.Service{Name: "api", LaunchType: "FARGATE", DesiredCount: 2, RunningCount: 2})
+	case args[0] == "others":
+		b.AddCapacityProvider("staging", sandbox.CapacityProvider{Name: "managed", Managed: true})
+		for id, provider := range map[string]string{"mi-0123456789abcdef0": "", "i-0123456789abcdeff": "managed"} {
+			b.AddContainerInstance("staging", sandbox.ContainerInstance{EC2InstanceID: id, Status: "ACTIVE", CapacityProviderName: provider,
+				RegisteredResources: sandbox.Resources(2048, 7764), RemainingResources: sandbox.Resources(2048, 7764)})
+		}
 	case args[0] == "wakes":
 		b.EditGroup("prod-workers", func(g *sandbox.ScalingGroup) { g.Desired = 12 })
 		members(b)

@@ -38,6 +38,7 @@ var screens = []screen{
 	{"schedule", "guides/schedule.md", emptyGroup},
 	{"start-stop", "guides/start-stop.md", afterStart},
 	{"fleet", "../README.md", sickFleet},
+	{"fit", "guides/fit.md", noRoom},
 	{"fleet-dark", "guides/fleet.md", darkFleet},
 	{"fleet-wait", "guides/fleet.md", wokenFleet},
 }
@@ -239,6 +240,7 @@ func (s *stage) fleet(n, lost int) {
 		s.box.AddInstance(sandbox.Instance{ID: id, Type: "m7i.large", Zone: zone, Launched: time.Now().Add(-60 * time.Hour),
 			Tags: map[string]string{"aws:autoscaling:groupName": "prod-workers"}})
 		arn := s.box.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: id, Status: "ACTIVE", AgentConnected: i != lost,
+			Arn:                  fmt.Sprintf("arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0a1b2c3d4e5f60718293a4b5c6d7%04d", i),
 			CapacityProviderName: "workers", VersionInfo: &sandbox.VersionInfo{AgentVersion: "1.105.1"},
 			Attributes: []sandbox.Attribute{
 				{Name: "ecs.availability-zone", Value: zone},

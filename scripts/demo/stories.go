@@ -22,6 +22,7 @@ var stories = []story{
 	{"A security group rule ends four ports too early, for one of three peers", instance(), closed},
 	{"A container turns unhealthy, and the agent reports it", instance(), containerStory},
 	{"An instance is ready when its service's task is healthy, not when it has registered", instance(), awaitsService},
+	{"A service lacks a task: a laptop shows the cluster, and why the task does not fit", instance(), laptop},
 }
 
 // instance is a member of an Auto Scaling group with a launch hook, in a stack that waits for a signal.

@@ -37,7 +37,7 @@ func Settings() []Setting {
 			Variable: variable,
 			Flag:     flagName(variable),
 			Default:  f.Tag.Get("default"),
-			Desc:     f.Tag.Get("desc"),
+			Desc:     descriptions[f.Name],
 			Commands: strings.Fields(f.Tag.Get("in")),
 			Bool:     f.Type.Kind() == reflect.Bool,
 			Recorded: f.Tag.Get("record") == "true",

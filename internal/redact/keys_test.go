@@ -112,7 +112,8 @@ func notations() []noted {
 		},
 		{
 			"cert and key bundle in yaml list",
-			"- |\n  -----BEGIN CERTIFICATE-----\n  " + b[:64] + "\n  -----END CERTIFICATE-----\n  -----BEGIN PRIVATE KEY-----\n  " + b[64:128] + "\n  -----END PRIVATE KEY-----",
+			"- |\n  -----BEGIN CERTIFICATE-----\n  " + b[:64] + "\n  -----END CERTIFICATE-----\n  -----BEGIN PRIVATE KEY-----\n  " + b[64:128] +
+				"\n  -----END PRIVATE KEY-----",
 			[]string{b[70:120]},
 		},
 		{

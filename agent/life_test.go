@@ -34,9 +34,10 @@ func TestADepartureIsAnnouncedOnceAndAStopIsNone(t *testing.T) {
 		text  string // part of the last event's reason
 		quiet bool   // the journal contains only the registration
 	}{
-		"the agent is upgraded":   {func(*stage) {}, "", "", true},
-		"scaled in":               {func(s *stage) { s.tell(target, "Terminated") }, "leaving", "scale-in: ", true},
-		"a spot instance":         {func(s *stage) { s.tell("spot/instance-action", `{"action":"stop","time":"2026-09-18T08:22:00Z"}`) }, "leaving", "spot: ", true},
+		"the agent is upgraded": {func(*stage) {}, "", "", true},
+		"scaled in":             {func(s *stage) { s.tell(target, "Terminated") }, "leaving", "scale-in: ", true},
+		"a spot instance": {func(s *stage) { s.tell("spot/instance-action", `{"action":"stop","time":"2026-09-18T08:22:00Z"}`) },
+			"leaving", "spot: ", true},
 		"the system shuts down":   {func(s *stage) { s.stopping = true }, "leaving", "shutdown: ", true},
 		"scaled in and shut down": {func(s *stage) { s.stopping = true; s.tell(target, "Terminated") }, "leaving", "scale-in: ", true},
 		"it stays after all": {func(s *stage) {
@@ -204,7 +205,8 @@ func TestPortsAreToldWhenTheyCloseAndOpen(t *testing.T) {
 		}
 		s.live(t, 8*time.Hour)
 		journal := s.journal.String()
-		if looks < 5 || looks > 12 || strings.Count(journal, "47500 is closed") != 1 || strings.Count(journal, "open again") != 1 || strings.Count(journal, "is not allowed") != 1 {
+		if looks < 5 || looks > 12 || strings.Count(journal, "47500 is closed") != 1 || strings.Count(journal, "open again") != 1 ||
+			strings.Count(journal, "is not allowed") != 1 {
 			t.Errorf("%d looks: %s", looks, journal)
 		}
 		blocked, unknown := 0, 0

@@ -36,7 +36,9 @@ func (s State) Stale(now time.Time) bool {
 
 // IDs returns the IDs of all problems, in the order of Problems.
 func IDs() []string {
-	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-ecs-silent", "muster-impaired", "muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}
+	return []string{NeedIdentity, NeedRegion, NeedRole, NeedRecord, NeedSystemd, "muster-registration", "muster-ecs-silent", "muster-impaired",
+		"muster-docker", "muster-docker-proxy", "muster-docker-events", "muster-unhealthy", "muster-crash-loop", "muster-orphan",
+		"muster-publishing", "muster-spool", "muster-dropped"}
 }
 
 // Problems returns the problems that the state shows. The state must not be stale.
@@ -60,8 +62,9 @@ func (s State) Problems(now time.Time) []Problem {
 	add(r.silent(now) && s.Leaving == "", false, "muster-ecs-silent", fix.Do("Find out why the ECS agent does not answer, then restart it:",
 		"systemctl status ecs", "sudo docker logs --tail 20 ecs-agent", "sudo systemctl restart ecs"),
 		r.Silent, "the ECS agent has not answered for %s", age(now, r.Answered))
-	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired", fix.Do("Replace the instance if it stays so; ECS's own checks are:",
-		"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
+	add(r.Health == "IMPAIRED" && r.Trouble == "", false, "muster-impaired",
+		fix.Do("Replace the instance if it stays so; ECS's own checks are:",
+			"aws ecs describe-container-instances --include CONTAINER_INSTANCE_HEALTH --cluster "+r.Cluster+" --container-instances "+r.ARN),
 		r.HealthDetail, "ECS reports this instance as impaired")
 	d := s.Docker
 	switch {
@@ -71,27 +74,33 @@ func (s State) Problems(now time.Time) []Problem {
 			"systemctl status muster-docker.socket muster-docker.service", "sudo systemctl restart muster-docker.socket muster-agent.service"),
 			d.Why, "muster-agent sees no containers")
 	case d.Limit == dockerapi.ErrDenied.Error():
-		add(true, false, "muster-docker-proxy", fix.Do("Let muster-agent ask through the proxy: its unit must set MUSTER_DOCKER_PROXY, as the unit of this version does. Compare, correct and restart it:",
+		add(true, false, "muster-docker-proxy", fix.Do("Let muster-agent ask through the proxy: its unit must set MUSTER_DOCKER_PROXY, as the "+
+			"unit of this version does. Compare, correct and restart it:",
 			"systemctl cat muster-agent.service", "sudo systemctl restart muster-agent.service"),
 			d.Why, "muster-agent sees no containers")
 	default:
 		add(true, false, "muster-docker", ownlimit.Fix(d.Limit), d.Limit, "whether Docker answers is unknown")
 	}
-	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:", "sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker has not answered for %s", age(now, d.Since))
+	add(!d.Reachable && d.Limit == "", false, "muster-docker", fix.Do("Find out why Docker does not answer:",
+		"sudo journalctl -u docker -n 50 --no-pager"), d.Why, "Docker has not answered for %s", age(now, d.Since))
 	if d.Events != nil {
-		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:", "sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
+		add(d.Reachable, false, "muster-docker-events", fix.Do("Read what Docker logs about its events, then check the stream:",
+			"sudo journalctl -u docker -n 50 --no-pager", "sudo timeout 10 docker events"),
 			d.Events.Why, "Docker's event stream has not worked for %s (%s)", age(now, d.Events.Since), plural.Count(d.Events.Failures, "attempt"))
 	}
 	for _, c := range s.Unhealthy {
-		add(true, false, "muster-unhealthy", fix.Do("Read the output of the health check:", "sudo docker inspect --format '{{json .State.Health}}' "+c.ID), c.Why, "%s is unhealthy", c.Name)
+		add(true, false, "muster-unhealthy", fix.Do("Read the output of the health check:",
+			"sudo docker inspect --format '{{json .State.Health}}' "+c.ID), c.Why, "%s is unhealthy", c.Name)
 		about(c)
 	}
 	for _, c := range s.CrashLoops {
-		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "sudo docker logs --tail 20 "+c.ID), c.Why, "%s is in a crash loop", c.Name)
+		add(true, false, "muster-crash-loop", fix.Do("Read the log of the container that exited last:", "sudo docker logs --tail 20 "+c.ID),
+			c.Why, "%s is in a crash loop", c.Name)
 		about(c)
 	}
 	for _, c := range s.Orphans {
-		add(true, false, "muster-orphan", fix.Do("Compare what the ECS agent and Docker say of its task:", "curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
+		add(true, false, "muster-orphan", fix.Do("Compare what the ECS agent and Docker say of its task:",
+			"curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+c.ID),
 			c.Why, "%s is an orphan: the ECS agent and Docker disagree whether it runs", c.Name)
 		about(c)
 	}
@@ -100,7 +109,8 @@ func (s State) Problems(now time.Time) []Problem {
 	add(silent, true, "muster-publishing", s.publishingFix(), p.reason(), "CloudWatch has accepted no metrics for %s", age(now, since))
 	add(p.Waiting > waitingLong, true, "muster-spool", fix.Fix{}, "they are sent, the oldest first, once CloudWatch accepts them",
 		"%s of metrics are queued on disk (%.1f MB)", plural.Count(p.Waiting, "minute"), float64(p.Bytes)/1e6)
-	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "", "%s dropped since muster-agent started", plural.Count(p.Dropped, "data point"))
+	add(p.Dropped > 0, true, "muster-dropped", fix.Do("Find out why:", "sudo journalctl -u muster-agent --no-pager"), "",
+		"%s dropped since muster-agent started", plural.Count(p.Dropped, "data point"))
 	return all
 }
 

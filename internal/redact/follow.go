@@ -42,7 +42,8 @@ func follows() []follow {
 			"an element of XML", `<db:password>«correct horse»</db:password>`, `(?:\s[^<>]{0,120})?(?:>|&gt;|\\+u003e)\s*(?:<!\[CDATA\[)?`,
 			wordName, element,
 		},
-		{"a string of PHP", `["password"]=> string(12) «"correcthorse"»`, closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`, wordName, quoted},
+		{"a string of PHP", `["password"]=> string(12) «"correcthorse"»`, closers + blank + `*=>` + blank + `*string\([0-9]+\)` + blank + `*`,
+			wordName, quoted},
 		{
 			"a string of spew", `Password: (string) (len=12) «"correcthorse"»`,
 			closers + `\s*` + colon + `\s*\(\*?string\)\s*(?:\((?:len=|0x)\w+[^)]{0,20}\)\s*)*`, wordName, quoted,
@@ -255,7 +256,8 @@ func afterColon(line string, n name, v value, secret string) bool {
 		return false
 	case n.plural && !v.quoted:
 		return isRandom(secret)
-	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) && isOneCase(line[n.from:n.to])):
+	case n.strength >= codeName, n.strength == wordName && (v.quoted || lineStart.Get().MatchString(line[:n.from]) &&
+		isOneCase(line[n.from:n.to])):
 		return true
 	case n.strength == weakName:
 		return isLong(secret)

@@ -51,7 +51,8 @@ var forms = []form{
 		`\b(?:CLIENT|SERVER|EXPORTER|EARLY_EXPORTER)_(?:RANDOM|\w*SECRET\w*)\s+(?:[0-9a-f]{64}|\[masked\])\s+([0-9a-f]{32,})`, nil,
 	},
 	{
-		"private-key", "the private part of a JSON web key, on a line of its own", `  "d": "«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ»",`, `"d" "p" "q" "dp" "dq" "qi" "k"`,
+		"private-key", "the private part of a JSON web key, on a line of its own", `  "d": "«x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ»",`,
+		`"d" "p" "q" "dp" "dq" "qi" "k"`,
 		`^[\s#;>+-]*"(?:d|p|q|dp|dq|qi|k)"\s*:\s*"([\w-]{32,})"\s*,?\s*$`, isMixed,
 	},
 	{
@@ -100,7 +101,8 @@ var forms = []form{
 
 	{
 		"http-header", "the value of a header", `Authorization: «Bearer x9Kq2mZ7w»`, "authorization cookie auth honeycomb insert-key",
-		`(?i)(?:\bauthorization|cookie|x-registry-auth|x-honeycomb-team|x-insert-key)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes + `)\s*[\[({]*(?:` +
+		`(?i)(?:\bauthorization|cookie|x-registry-auth|x-honeycomb-team|x-insert-key)(?:` + quotes + `|\])*\s*(?:[:=]|,\s*` + quotes +
+			`)\s*[\[({]*(?:` +
 			quotes + `)?([^"'\\\s&][^"'\\]*)`,
 		isHeader,
 	},
@@ -110,7 +112,8 @@ var forms = []form{
 		looksSecret,
 	},
 	{
-		"http-header", "a key of Artifactory", `curl -H "X-JFrog-Art-Api:«x9Kq2mZ7w»"`, "x-jfrog-art-api", `(?i)x-jfrog-art-api:\s*([^\s"'\\]+)`,
+		"http-header", "a key of Artifactory", `curl -H "X-JFrog-Art-Api:«x9Kq2mZ7w»"`, "x-jfrog-art-api",
+		`(?i)x-jfrog-art-api:\s*([^\s"'\\]+)`,
 		isValue,
 	},
 	{
@@ -252,7 +255,8 @@ var forms = []form{
 		`(?:^|[\s"])[A-Za-z]{0,4}[0-9]{1,6}\s+LOGIN\s+\S+\s+([^\s\\]+)`, isRandom,
 	},
 	{
-		"named-secret", "a value that Spring rejects", `Field error in object 'db' on field 'password': «rejected» value [«correcthorse»]; codes`,
+		"named-secret", "a value that Spring rejects",
+		`Field error in object 'db' on field 'password': «rejected» value [«correcthorse»]; codes`,
 		"rejected~value",
 		`(?i)\bon field '[^']*(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key)': rejected value \[([^\]]*)\]`, isValue,
 	},
@@ -320,18 +324,22 @@ var forms = []form{
 	},
 	{
 		"named-secret", "a name and its value in a table, on one line", `| name | DB_PASSWORD | | value | «x9Kq2» |`, "|~value~ |~~value~",
-		`(?i)\|\s*(?:name|key)\s*\|\s*[\w./-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|key)[\s|]+value\s*\|\s*([^|]*[^|\s])`, isValue,
+		`(?i)\|\s*(?:name|key)\s*\|\s*[\w./-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|key)[\s|]+value\s*\|\s*([^|]*[^|\s])`,
+		isValue,
 	},
 	{
-		"named-secret", "a value that pydantic rejects, on one line", `db_password Value error, too short [type=x, input_value=«'x9Kq2'», input_type=str]`,
-		"input_value=", `(?i)(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)\b[^\[]*\[[^\[]*\binput_value=(` + stringText + `|[^\s,\]]+)`, isValue,
+		"named-secret", "a value that pydantic rejects, on one line",
+		`db_password Value error, too short [type=x, input_value=«'x9Kq2'», input_type=str]`,
+		"input_value=", `(?i)(?:pass(?:word|wd|phrase)?|pwd|secret|token|key)\b[^\[]*\[[^\[]*\binput_value=(` + stringText + `|[^\s,\]]+)`,
+		isValue,
 	},
 	{
 		"named-secret", "a password of Redis", `AUTH «x9Kq2»`, "auth", `(?:^|["'>]\s*|HELLO\s+\d\s+)AUTH\s+(?:[\w.-]+\s+)?(\S+)\s*$`,
 		isNoMechanism,
 	},
 	{
-		"named-secret", "a password of Redis, after other words", `slowlog: # AUTH «x9Kq2mZ7w»`, "auth", `\sAUTH\s+(?:[\w.-]+\s+)?([^\s"'\\:]+)`,
+		"named-secret", "a password of Redis, after other words", `slowlog: # AUTH «x9Kq2mZ7w»`, "auth",
+		`\sAUTH\s+(?:[\w.-]+\s+)?([^\s"'\\:]+)`,
 		looksSecret,
 	},
 	{
@@ -377,7 +385,8 @@ var forms = []form{
 	},
 	{
 		"named-secret", "user and password of a known setting", `stats auth joe:«x9Kq2»`, "stats~auth addauth user.info bundle_ sst_auth",
-		`(?i)(?:\bwsrep_sst_auth\\*["']?\s*[:=]|\bstats\s+auth\s|\baddauth\s+digest\s|\bauth\.user\.info["']?\s*[:=]|\bBUNDLE_\w+["']?\s*[:=])\s*\\*["']?` +
+		`(?i)(?:\bwsrep_sst_auth\\*["']?\s*[:=]|\bstats\s+auth\s|\baddauth\s+digest\s|\bauth\.user\.info["']?\s*[:=]|` +
+			`\bBUNDLE_\w+["']?\s*[:=])\s*\\*["']?` +
 			`[\w.@-]+:([^\s"'\\]+)`, isValue,
 	},
 	{
@@ -415,9 +424,11 @@ var forms = []form{
 		"named-secret", "the registries of a secret of Kubernetes", `.dockerconfigjson: «eyJhdXRocyI6e30K»`, "dockerconfigjson",
 		`\.dockerconfigjson["']?\s*[:=]\s*["']?([^\s"']+)`, isValue,
 	},
-	{"named-secret", "a message of SAML", `SAMLResponse=«PHNhbWw»&RelayState=x`, "samlre", `\bSAML(?:Response|Request)=([^&\s"']+)`, isValue},
+	{"named-secret", "a message of SAML", `SAMLResponse=«PHNhbWw»&RelayState=x`, "samlre", `\bSAML(?:Response|Request)=([^&\s"']+)`,
+		isValue},
 	{
-		"named-secret", "a password in another language", `contraseña: «correcthorse»`, "contraseña mot_de_passe mot~de~passe hasło пароль 密码 パスワード",
+		"named-secret", "a password in another language", `contraseña: «correcthorse»`,
+		"contraseña mot_de_passe mot~de~passe hasło пароль 密码 パスワード",
 		`(?i)(?:contraseña|mot[ _-]de[ _-]passe|hasło|пароль|密码|パスワード)["']?\s*(?:[:=]|：)\s*(\S+)`, isValue,
 	},
 	{
@@ -434,11 +445,13 @@ var forms = []form{
 	},
 	{"named-secret", "a password of LDIF, in base64", `userPassword:: «eDlLcTI=»`, "::", `(?i)(?:password|passwd|pw)::\s+(\S+)`, isValue},
 	{
-		"named-secret", "a value that Kafka rejects", `ConfigException: Invalid value «x9Kq2» for configuration sasl.jaas.config: x`, "invalid~value",
+		"named-secret", "a value that Kafka rejects", `ConfigException: Invalid value «x9Kq2» for configuration sasl.jaas.config: x`,
+		"invalid~value",
 		`Invalid value (.+?) for configuration [\w.]*(?:password|jaas\.config|secret|key|token)\b`, isValue,
 	},
 	{
-		"named-secret", "a value that is refused for a property", `cannot use value «"correcthorse"» for property spring.redis.password`, "value",
+		"named-secret", "a value that is refused for a property", `cannot use value «"correcthorse"» for property spring.redis.password`,
+		"value",
 		`(?i)\bvalue\s+(` + stringText + `)\s+(?:for|of)\s+(?:\w+\s+)?["']?[\w.-]*(?:password|passwd|secret|token)\b`, isValue,
 	},
 	{
@@ -512,7 +525,8 @@ var forms = []form{
 		`\b(\w{14}\.atlasv1\.[\w-]{40,})`, nil,
 	},
 	{"vendor-token", "OpenShift", `using «sha256~x9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2mZ7wx9Kq2»`, "sha256", `\b(sha256~[\w-]{40,})`, nil},
-	{"vendor-token", "HashiCorp Vault, before 1.10", `using «s.x9Kq2mZ7wx9Kq2mZ7wx9Kq2m»`, "s.", `(?:^|[\s"'=:])(s\.[A-Za-z0-9]{24})\b`, isMixed},
+	{"vendor-token", "HashiCorp Vault, before 1.10", `using «s.x9Kq2mZ7wx9Kq2mZ7wx9Kq2m»`, "s.", `(?:^|[\s"'=:])(s\.[A-Za-z0-9]{24})\b`,
+		isMixed},
 	{"vendor-token", "SendGrid", `using «SG.x9Kq2mZ7wx9Kq2mZ7w.x9Kq2mZ7wx9Kq2mZ7w»`, "sg.", `\b(SG\.[\w-]{16,}\.[\w-]{16,})`, nil},
 	{
 		"vendor-token", "AWS session", `using «IQoJb3JpZ2luX2Vjx9Kq2mZ7wx9Kq2mZ7w»`, "iqojb3jpz2lu gozxivyxdz",
@@ -622,7 +636,8 @@ var hostAndPort = lazyregexp.New(`^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$`)
 // isHeader rejects a sentence about a header.
 func isHeader(s string) bool {
 	first, rest, _ := strings.Cut(s, " ")
-	return isValue(s) && !variable.Get().MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) && rest != "")
+	return isValue(s) && !variable.Get().MatchString(rest) && (strings.ContainsAny(first, "=;") || isRandom(first) || isRandom(rest) &&
+		rest != "")
 }
 
 var ids = lazyregexp.New(`^[0-9]{1,6}$`)

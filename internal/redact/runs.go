@@ -115,7 +115,8 @@ func isCased(s string) bool { return strings.ToLower(s) != s && strings.ToUpper(
 
 // isMixed accepts random text, but not a path of words or text that ends with an ID.
 func isMixed(s string) bool {
-	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.Get().MatchString(s) && !path.Get().MatchString(s) && !camelPath.Get().MatchString(s)
+	return isCased(s) && strings.ContainsAny(s, "0123456789") && !hexTail.Get().MatchString(s) && !path.Get().MatchString(s) &&
+		!camelPath.Get().MatchString(s)
 }
 
 // isEncodedText reports whether a run is base64-encoded printable text.

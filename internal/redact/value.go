@@ -21,7 +21,8 @@ var (
 	placeholder = lazyregexp.New(`^(?:[a-z][a-z_-]*|[A-Z_]+|nil)$`)
 	openQuote   = lazyregexp.New(`^[bBrRuUfFL$@]?(` + quotes + `)`)
 	constant    = lazyregexp.New(`^(?i:null|nil|none|undefined|true|false|yes|no|on|off|empty|<nil>|\(none\))?$|^[{}\[\]()|>,;=:]+-?$`)
-	variable    = lazyregexp.New(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^<<[-~]?["']?\w+["']?$|^%[A-Za-z_]+%$|^<[a-z][a-z -]*>?$|^\*+$|^[xX]{3,}$|` +
+	variable    = lazyregexp.New(`^\$(?:\(|\{|[A-Z_][A-Z0-9_]*$)|^\{\{|^<<[-~]?["']?\w+["']?$|^%[A-Za-z_]+%$|^<[a-z][a-z ` +
+		`-]*>?$|^\*+$|^[xX]{3,}$|` +
 		`(?i)^[<\[(]?redacted[>\])]?$`)
 	resource = lazyregexp.New(`^arn:aws[a-z-]*:`)
 	number   = lazyregexp.New(`^-?[0-9][0-9.,:]*(?:[a-zA-Z]{1,2}|[0-9TZ:.+-]*)$`)

@@ -269,7 +269,8 @@ func (m machine) watched() {
 		strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "permission denied") {
 		m.t.Error("muster-agent is root, or lacks a permission")
 	}
-	const listening = `for s in $(ls -l /proc/$0/fd | sed -n 's/.*socket:\[\(.*\)\]/\1/p'); do awk -v s=$s '$4 == "0A" && $10 == s' /proc/net/tcp /proc/net/tcp6; done`
+	const listening = `for s in $(ls -l /proc/$0/fd | sed -n 's/.*socket:\[\(.*\)\]/\1/p'); do awk -v s=$s '$4 == "0A" && $10 == s' ` +
+		`/proc/net/tcp /proc/net/tcp6; done`
 	if open := m.Run("sh", "-c", listening, m.property("muster-agent.service", "MainPID")); open != "" {
 		m.t.Errorf("muster-agent listens: %s", open)
 	}
@@ -421,7 +422,8 @@ func TestBootOfABakedImageWithoutTheTag(t *testing.T) {
 // user could become root.
 func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
 	t.Parallel()
-	script := "#!/bin/sh\nmkdir -p /srv/deploy\ncp /srv/download/muster /srv/deploy/muster\nchown -R 1000:1000 /srv/deploy\n/srv/deploy/muster bootstrap --cluster prod" + tellAll + "\n"
+	script := "#!/bin/sh\nmkdir -p /srv/deploy\ncp /srv/download/muster /srv/deploy/muster\nchown -R 1000:1000 " +
+		"/srv/deploy\n/srv/deploy/muster bootstrap --cluster prod" + tellAll + "\n"
 	files := append(image(t, inGroup()), musterAt(t, "/srv/download/muster"))
 	m := boot(t, append(files, systemdtest.UserData(instanceID, script)...))
 	m.joined("record of bootstrap on this instance")
@@ -433,7 +435,8 @@ func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
 	if got := strings.TrimSpace(m.Run("stat", "-c", "%u:%g %a", "/usr/local/bin/muster")); got != "0:0 755" {
 		t.Errorf("the program is %s", got)
 	}
-	if m.Run("sha256sum", "--tag", "/usr/local/bin/muster")[len("SHA256 (/usr/local/bin/muster)"):] != m.Run("sha256sum", "--tag", "/srv/download/muster")[len("SHA256 (/srv/download/muster)"):] {
+	if m.Run("sha256sum", "--tag", "/usr/local/bin/muster")[len("SHA256 (/usr/local/bin/muster)"):] != m.Run("sha256sum", "--tag",
+		"/srv/download/muster")[len("SHA256 (/srv/download/muster)"):] {
 		t.Error("the program is another")
 	}
 	said := m.Run("journalctl", "-b", "-u", "cloud-final.service", "-o", "cat")

@@ -47,7 +47,8 @@ func stackUserData(t *testing.T, musterURL, sum string) string {
 	if musterURL != "" {
 		fetches = strings.NewReplacer("${MusterUrl}", musterURL, "${MusterSha256}", sum).Replace(fetch.Fetch[1])
 	}
-	script := strings.NewReplacer("${Fetch}", fetches, "${Cluster}", "prod", "${AWS::StackName}", "web", "${Ports}", stack.Parameters["ReplicationPorts"].Default).
+	script := strings.NewReplacer("${Fetch}", fetches, "${Cluster}", "prod", "${AWS::StackName}", "web", "${Ports}",
+		stack.Parameters["ReplicationPorts"].Default).
 		Replace(sub[0].Value)
 	if strings.Contains(script, "${") || len(script) > 16<<10 {
 		t.Fatalf("%d bytes, or something is not put in:\n%s", len(script), script)

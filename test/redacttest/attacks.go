@@ -524,7 +524,8 @@ var attacks = []template{
 	{"fourth round", "+ cat\n+ printf %%s $'%s'\n+ docker login -u AWS --password-stdin registry.example.com", false},
 	{
 		"fourth round",
-		"Nov 27 12:00:00 ip-10-0-0-7 cloud-init[1234]: ++ echo -n '%s'\nNov 27 12:00:00 ip-10-0-0-7 cloud-init[1234]: ++ docker login -u AWS --password-stdin r.example",
+		"Nov 27 12:00:00 ip-10-0-0-7 cloud-init[1234]: ++ echo -n '%s'\nNov 27 12:00:00 ip-10-0-0-7 cloud-init[1234]: ++ docker login -u AWS " +
+			"--password-stdin r.example",
 		false,
 	},
 	{"fourth round", "+ chpasswd\n+ echo svc:%s", false},

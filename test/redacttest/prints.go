@@ -28,7 +28,8 @@ var prints = []template{
 
 	{
 		"docker inspect, Cmd before Entrypoint",
-		"\"Cmd\": [\n  \"-a\",\n  \"%s\",\n  \"ping\"\n],\n\"Image\": \"redis\",\n\"WorkingDir\": \"/data\",\n\"Entrypoint\": [\n  \"redis-cli\"\n],",
+		"\"Cmd\": [\n  \"-a\",\n  \"%s\",\n  \"ping\"\n],\n\"Image\": \"redis\",\n\"WorkingDir\": \"/data\",\n\"Entrypoint\": [\n  " +
+			"\"redis-cli\"\n],",
 		false,
 	},
 	{
@@ -43,12 +44,14 @@ var prints = []template{
 	},
 	{
 		"docker inspect in the journal",
-		"Nov 27 12:00:00 ip-10-0-0-7 x[812]:   \"Cmd\": [\nNov 27 12:00:00 ip-10-0-0-7 x[812]:     \"sshpass\",\nNov 27 12:00:00 ip-10-0-0-7 x[812]:     \"-p\",\nNov 27 12:00:00 ip-10-0-0-7 x[812]:     \"%s\",\nNov 27 12:00:00 ip-10-0-0-7 x[812]:     \"ssh\"",
+		"Nov 27 12:00:00 ip-10-0-0-7 x[812]:   \"Cmd\": [\nNov 27 12:00:00 ip-10-0-0-7 x[812]:     \"sshpass\",\nNov 27 12:00:00 ip-10-0-0-7 " +
+			"x[812]:     \"-p\",\nNov 27 12:00:00 ip-10-0-0-7 x[812]:     \"%s\",\nNov 27 12:00:00 ip-10-0-0-7 x[812]:     \"ssh\"",
 		true,
 	},
 	{
 		"docker inspect in cloud-init's output",
-		"[   12.345678] cloud-init[812]: \"Args\": [\n[   12.345679] cloud-init[812]:     \"--requirepass\",\n[   12.345680] cloud-init[812]:     \"%s\"\n[   12.345681] cloud-init[812]: ],",
+		"[   12.345678] cloud-init[812]: \"Args\": [\n[   12.345679] cloud-init[812]:     \"--requirepass\",\n[   12.345680] cloud-init[812]: " +
+			"    \"%s\"\n[   12.345681] cloud-init[812]: ],",
 		true,
 	},
 	{

@@ -5,7 +5,8 @@ package redacttest
 var runtimes = []template{
 	{
 		"Node, spawn",
-		"Error: spawn mysql ENOENT\n  errno: -2,\n  code: 'ENOENT',\n  syscall: 'spawn mysql',\n  path: 'mysql',\n  spawnargs: [ '-uroot', '-p%s', 'app' ]",
+		"Error: spawn mysql ENOENT\n  errno: -2,\n  code: 'ENOENT',\n  syscall: 'spawn mysql',\n  path: 'mysql',\n  spawnargs: [ '-uroot', " +
+			"'-p%s', 'app' ]",
 		true,
 	},
 	{"Node, spawn on one line", `{ path: 'redis-cli', spawnargs: [ '-a', '%s', 'ping' ] }`, true},

@@ -62,7 +62,8 @@ func TestAThousandPeersNamedByAddressStayBounded(t *testing.T) {
 		}
 	}
 	used := after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
-	t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, plural.Thousands(len(r.Blocks)), plural.Thousands(r.MoreBlocks))
+	t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, plural.Thousands(len(r.Blocks)),
+		plural.Thousands(r.MoreBlocks))
 	if used > 100<<20 {
 		t.Errorf("%d MB in use", used>>20)
 	}

@@ -324,7 +324,8 @@ func TestTheStateFileTellsHowThingsAreAndGoesWithTheAgent(t *testing.T) {
 			s.mu.Lock()
 			s.seen.Unhealthy = []containers.Identity{sick}
 			s.mu.Unlock()
-			s.transitions <- containers.Transition{At: time.Now(), Kind: containers.TurnedUnhealthy, Container: sick, Detail: "its health check fails"}
+			s.transitions <- containers.Transition{At: time.Now(), Kind: containers.TurnedUnhealthy, Container: sick,
+				Detail: "its health check fails"}
 			<-time.After(2 * time.Second)
 			is := s.stateFile(t)
 			if is.Registration.State != "registered" || len(is.Services) != 1 || is.Services[0].Healthy != 1 || is.Self.Calls != 7 {

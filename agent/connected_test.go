@@ -194,7 +194,8 @@ func TestAnImpairedInstanceIsReportedOnceAndWhenItIsOver(t *testing.T) {
 		s.reportImpaired(true, registration.ECSStatus{At: time.Now(), Trouble: "denied"})
 		s.reportImpaired(true, registration.ECSStatus{At: time.Now(), Health: "OK"})
 		journal := s.journal.String()
-		for _, text := range []string{"ECS reports this instance as impaired: CONTAINER_RUNTIME is IMPAIRED", "ECS no longer reports this instance as impaired"} {
+		for _, text := range []string{"ECS reports this instance as impaired: CONTAINER_RUNTIME is IMPAIRED",
+			"ECS no longer reports this instance as impaired"} {
 			if strings.Count(journal, text) != 1 {
 				t.Errorf("%q is not once in %s", text, journal)
 			}

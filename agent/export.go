@@ -81,7 +81,8 @@ func (a *Agent) facts(now time.Time) map[string]string {
 	s := a.state(now)
 	facts := map[string]string{
 		"Version": a.Version, "Cluster": a.shared.clusterName(), "ContainerInstanceArn": s.Registration.ARN, "Verdict": string(s.Verdict(now)),
-		"Registration": s.Registration.State, "Running": strconv.Itoa(s.Docker.Running), "Leaving": s.Leaving, "Written": now.UTC().Format(time.RFC3339),
+		"Registration": s.Registration.State, "Running": strconv.Itoa(s.Docker.Running), "Leaving": s.Leaving,
+		"Written": now.UTC().Format(time.RFC3339),
 	}
 	for _, p := range s.Problems(now) {
 		facts["Problem"], facts["ProblemId"] = p.Text, p.ID

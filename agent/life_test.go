@@ -206,7 +206,8 @@ func TestPortsAreToldWhenTheyCloseAndOpen(t *testing.T) {
 		}
 		s.live(t, 8*time.Hour)
 		journal := s.journal.String()
-		if looks < 5 || looks > 12 || strings.Count(journal, "47500 is closed") != 1 || strings.Count(journal, "open again") != 1 || strings.Count(journal, "is not allowed") != 1 {
+		if looks < 5 || looks > 12 || strings.Count(journal, "47500 is closed") != 1 || strings.Count(journal, "open again") != 1 ||
+			strings.Count(journal, "is not allowed") != 1 {
 			t.Errorf("%d looks: %s", looks, journal)
 		}
 		blocked, unknown := 0, 0

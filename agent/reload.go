@@ -34,7 +34,8 @@ func (a *Agent) reload() {
 	// All other settings stay, so that the next reload compares with those in effect.
 	a.Settings.Cluster = fresh.Cluster
 	cfg := *was.Config
-	cfg.Cluster, cfg.Dimensions, cfg.UnhealthyAfter, cfg.UnhealthyMaxShare = fresh.Config.Cluster, fresh.Dimensions, fresh.UnhealthyAfter, fresh.UnhealthyMaxShare
+	cfg.Cluster, cfg.Dimensions, cfg.UnhealthyAfter, cfg.UnhealthyMaxShare = fresh.Config.Cluster, fresh.Dimensions, fresh.UnhealthyAfter,
+		fresh.UnhealthyMaxShare
 	a.Settings.Config = &cfg
 	a.Registration.Expected = fresh.Cluster
 	a.settleCluster()

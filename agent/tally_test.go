@@ -68,8 +68,10 @@ func few(lines []string, texts ...string) []string {
 
 func TestServicesAddUpToTheirCluster(t *testing.T) {
 	m := containers.Totals{Docker: true, Series: []containers.Counts{
-		{Key: web(""), Gauges: containers.Gauges{Running: 4, Unhealthy: 1, TasksUnhealthy: 1}, Counters: containers.Counters{OOMKills: 1, ChildOOMs: 2}},
-		{Key: containers.Key{Cluster: "prod", Service: "batch"}, Gauges: containers.Gauges{Running: 2}, Counters: containers.Counters{Crashes: 3}},
+		{Key: web(""), Gauges: containers.Gauges{Running: 4, Unhealthy: 1, TasksUnhealthy: 1}, Counters: containers.Counters{OOMKills: 1,
+			ChildOOMs: 2}},
+		{Key: containers.Key{Cluster: "prod", Service: "batch"}, Gauges: containers.Gauges{Running: 2},
+			Counters: containers.Counters{Crashes: 3}},
 		{Key: containers.Key{}, Gauges: containers.Gauges{Running: 7}},
 	}}
 	got := few(counted(t, m, []containers.Identity{{TaskARN: "arn:task/1", Cluster: "prod", Family: "batch", Container: "job"}}),
@@ -78,8 +80,10 @@ func TestServicesAddUpToTheirCluster(t *testing.T) {
 		"CrashLoops{ClusterName=prod,ServiceName=batch} 1", "CrashLoops{ClusterName=prod,ServiceName=web} 0", "CrashLoops{ClusterName=prod} 1",
 		"Crashes{ClusterName=prod,ServiceName=batch} 3", "Crashes{ClusterName=prod,ServiceName=web} 0", "Crashes{ClusterName=prod} 3",
 		"OOMKills{ClusterName=prod,ServiceName=batch} 0", "OOMKills{ClusterName=prod,ServiceName=web} 3", "OOMKills{ClusterName=prod} 3",
-		"RunningContainers{ClusterName=prod,ServiceName=batch} 2", "RunningContainers{ClusterName=prod,ServiceName=web} 4", "RunningContainers{ClusterName=prod} 6",
-		"UnhealthyTasks{ClusterName=prod,ServiceName=batch} 0", "UnhealthyTasks{ClusterName=prod,ServiceName=web} 1", "UnhealthyTasks{ClusterName=prod} 1",
+		"RunningContainers{ClusterName=prod,ServiceName=batch} 2", "RunningContainers{ClusterName=prod,ServiceName=web} 4",
+		"RunningContainers{ClusterName=prod} 6",
+		"UnhealthyTasks{ClusterName=prod,ServiceName=batch} 0", "UnhealthyTasks{ClusterName=prod,ServiceName=web} 1",
+		"UnhealthyTasks{ClusterName=prod} 1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -94,7 +98,8 @@ func TestContainersAndInstancesAreToldApartOnRequest(t *testing.T) {
 	got := few(counted(t, m, nil, "DIMENSIONS", "container,instance"), "RunningContainers", "UnhealthyTasks", "DockerReachable")
 	want := []string{
 		"DockerReachable{ClusterName=prod,InstanceId=i-1} 1", "DockerReachable{ClusterName=prod} 1",
-		"RunningContainers{ClusterName=prod,ContainerName=app,ServiceName=web} 2", "RunningContainers{ClusterName=prod,ContainerName=sidecar,ServiceName=web} 1",
+		"RunningContainers{ClusterName=prod,ContainerName=app,ServiceName=web} 2",
+		"RunningContainers{ClusterName=prod,ContainerName=sidecar,ServiceName=web} 1",
 		"RunningContainers{ClusterName=prod,ServiceName=web} 3", "RunningContainers{ClusterName=prod} 3",
 		"UnhealthyTasks{ClusterName=prod,ServiceName=web} 1", "UnhealthyTasks{ClusterName=prod} 1",
 	}
@@ -104,12 +109,14 @@ func TestContainersAndInstancesAreToldApartOnRequest(t *testing.T) {
 }
 
 func TestWithoutDockerNobodyKnowsHowThingsAre(t *testing.T) {
-	m := containers.Totals{Series: []containers.Counts{{Key: web(""), Gauges: containers.Gauges{Running: 4}, Counters: containers.Counters{Crashes: 1}}}}
+	m := containers.Totals{Series: []containers.Counts{{Key: web(""), Gauges: containers.Gauges{Running: 4},
+		Counters: containers.Counters{Crashes: 1}}}}
 	got := counted(t, m, nil)
 	if len(few(slices.Clone(got), "RunningContainers", "HealthyContainers", "Unhealthy", "CrashLoops")) != 0 {
 		t.Errorf("gauges without Docker: %v", got)
 	}
-	if diff := cmp.Diff([]string{"Crashes{ClusterName=prod,ServiceName=web} 1", "Crashes{ClusterName=prod} 1", "DockerReachable{ClusterName=prod} 0"}, few(got, "Crashes", "Docker")); diff != "" {
+	if diff := cmp.Diff([]string{"Crashes{ClusterName=prod,ServiceName=web} 1", "Crashes{ClusterName=prod} 1",
+		"DockerReachable{ClusterName=prod} 0"}, few(got, "Crashes", "Docker")); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -228,7 +235,8 @@ func TestTheAgentPublishesItsOwnCostOfEachMinute(t *testing.T) {
 		for _, of := range s.published(t, "AgentCPU") {
 			spent += of
 		}
-		if low, high := float64(before.Microseconds())/1000, float64(cpu().Microseconds())/1000; spent < low-slack || spent > high+slack || spent == 0 {
+		if low, high := float64(before.Microseconds())/1000, float64(cpu().Microseconds())/1000; spent < low-slack || spent > high+slack ||
+			spent == 0 {
 			t.Errorf("%v ms on processors, of a process that took between %v and %v", spent, low, high)
 		}
 	})

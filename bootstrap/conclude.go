@@ -181,7 +181,8 @@ func (r *run) hookFix(err error) fix.Fix {
 	}
 	return fix.Do("Fix the error, or complete the hook yourself:",
 		fmt.Sprintf("aws autoscaling complete-lifecycle-action --auto-scaling-group-name %s --lifecycle-hook-name %s",
-			*group, r.Config.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.Identity.InstanceID, r.Identity.Region))
+			*group, r.Config.LifecycleHook)+fmt.Sprintf(" --instance-id %s --lifecycle-action-result CONTINUE --region %s", r.Identity.InstanceID,
+			r.Identity.Region))
 }
 
 // stackSignal returns the signal for CloudFormation. It returns nil for a deferred instance, because the stack does not
@@ -261,8 +262,10 @@ func (r *run) scopeFix(err error, group string) fix.Fix {
 	name := cmp.Or(r.wanted.Name, "CLUSTER")
 	commands := []string{fmt.Sprintf("aws iam tag-role --role-name %s --tags Key=%s,Value=%s", role, awsapi.ScopeTag, name)}
 	if group != "" {
-		commands = append(commands, fmt.Sprintf("aws autoscaling create-or-update-tags --region %s --tags ResourceId=%s,ResourceType=auto-scaling-group,Key=%s,Value=%s,PropagateAtLaunch=false",
+		commands = append(commands, fmt.Sprintf("aws autoscaling create-or-update-tags --region %s --tags "+
+			"ResourceId=%s,ResourceType=auto-scaling-group,Key=%s,Value=%s,PropagateAtLaunch=false",
 			r.Identity.Region, group, awsapi.ScopeTag, name))
 	}
-	return fix.Do("Allow the action in the instance role. If it is allowed already, the tags that muster's policies compare are probably missing:", commands...)
+	return fix.Do("Allow the action in the instance role. If it is allowed already, the tags that muster's policies compare are probably "+
+		"missing:", commands...)
 }

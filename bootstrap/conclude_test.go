@@ -53,17 +53,19 @@ func TestVerdictIsSentToAllReceivers(t *testing.T) {
 		exit  int
 		told  string
 	}{
-		"registered":             {told: "CONTINUE, SUCCESS by CFN_V1, Healthy"},
-		"registered, sigv4":      {set: []string{"CFN_AUTH", "sigv4"}, told: "CONTINUE, SUCCESS by AWS4-HMAC-SHA256, Healthy"},
-		"failed":                 {plan: failing, exit: 10, told: "-, FAILURE by CFN_V1, Healthy"},
-		"failed, sigv4":          {plan: failing, set: []string{"CFN_AUTH", "sigv4"}, exit: 10, told: "-, FAILURE by AWS4-HMAC-SHA256, Healthy"},
-		"failed, abandon":        {plan: failing, set: []string{"ON_FAILURE", "abandon"}, exit: 10, told: "ABANDON, FAILURE by CFN_V1, Healthy"},
-		"failed, unhealthy":      {plan: failing, set: []string{"ON_FAILURE", "unhealthy"}, exit: 10, told: "ABANDON, FAILURE by CFN_V1, Healthy"},
-		"failed, unhealthy only": {plan: failing, set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, exit: 10, told: "-, FAILURE by CFN_V1, Unhealthy"},
-		"registered, unhealthy":  {set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, told: "-, SUCCESS by CFN_V1, Healthy"},
-		"warm, stopped":          {state: "Warmed:Stopped", set: []string{"ON_FAILURE", "unhealthy"}, exit: 12, told: "CONTINUE, -, Healthy"},
-		"warm, running":          {state: "Warmed:Running", exit: 12, told: "CONTINUE, -, Healthy"},
-		"warm, hibernated":       {state: "Warmed:Hibernated", exit: 12, told: "CONTINUE, -, Healthy"},
+		"registered":        {told: "CONTINUE, SUCCESS by CFN_V1, Healthy"},
+		"registered, sigv4": {set: []string{"CFN_AUTH", "sigv4"}, told: "CONTINUE, SUCCESS by AWS4-HMAC-SHA256, Healthy"},
+		"failed":            {plan: failing, exit: 10, told: "-, FAILURE by CFN_V1, Healthy"},
+		"failed, sigv4":     {plan: failing, set: []string{"CFN_AUTH", "sigv4"}, exit: 10, told: "-, FAILURE by AWS4-HMAC-SHA256, Healthy"},
+		"failed, abandon":   {plan: failing, set: []string{"ON_FAILURE", "abandon"}, exit: 10, told: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy": {plan: failing, set: []string{"ON_FAILURE", "unhealthy"}, exit: 10,
+			told: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy only": {plan: failing, set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, exit: 10,
+			told: "-, FAILURE by CFN_V1, Unhealthy"},
+		"registered, unhealthy": {set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, told: "-, SUCCESS by CFN_V1, Healthy"},
+		"warm, stopped":         {state: "Warmed:Stopped", set: []string{"ON_FAILURE", "unhealthy"}, exit: 12, told: "CONTINUE, -, Healthy"},
+		"warm, running":         {state: "Warmed:Running", exit: 12, told: "CONTINUE, -, Healthy"},
+		"warm, hibernated":      {state: "Warmed:Hibernated", exit: 12, told: "CONTINUE, -, Healthy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,13 +184,19 @@ func TestHooksThatCannotGetHeartbeats(t *testing.T) {
 		exit   int
 		says   []string
 	}{
-		"no such hook":               {set: []string{"LIFECYCLE_HOOK", "raedy"}, exit: 11, says: []string{"no such launch hook: raedy in Auto Scaling group workers"}},
-		"may not look":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeLifecycleHooks"), says: []string{"no heartbeats", "DescribeLifecycleHooks is not allowed", "launch hook ready: CONTINUE"}},
-		"looking hangs":              {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true}, says: []string{"no heartbeats", "no response from AWS in time", "launch hook ready: CONTINUE"}},
-		"may not beat":               {fault: sandbox.AccessDenied(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"), says: []string{"launch hook ready: CONTINUE"}},
-		"may not end it":             {fault: sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"), exit: 11, says: []string{"not delivered", "CompleteLifecycleAction is not allowed"}},
-		"it is over":                 {before: func(m *machine) { m.complete("CONTINUE") }, says: []string{"no longer waiting for CONTINUE"}},
-		"the group is unknown to us": {fault: sandbox.AccessDenied(sandbox.AutoScaling, ""), exit: 11, says: []string{"DescribeAutoScalingInstances is not allowed"}},
+		"no such hook": {set: []string{"LIFECYCLE_HOOK", "raedy"}, exit: 11,
+			says: []string{"no such launch hook: raedy in Auto Scaling group workers"}},
+		"may not look": {fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeLifecycleHooks"), says: []string{"no heartbeats",
+			"DescribeLifecycleHooks is not allowed", "launch hook ready: CONTINUE"}},
+		"looking hangs": {fault: sandbox.Fault{Service: sandbox.AutoScaling, Action: "DescribeLifecycleHooks", Hang: true},
+			says: []string{"no heartbeats", "no response from AWS in time", "launch hook ready: CONTINUE"}},
+		"may not beat": {fault: sandbox.AccessDenied(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"),
+			says: []string{"launch hook ready: CONTINUE"}},
+		"may not end it": {fault: sandbox.AccessDenied(sandbox.AutoScaling, "CompleteLifecycleAction"), exit: 11,
+			says: []string{"not delivered", "CompleteLifecycleAction is not allowed"}},
+		"it is over": {before: func(m *machine) { m.complete("CONTINUE") }, says: []string{"no longer waiting for CONTINUE"}},
+		"the group is unknown to us": {fault: sandbox.AccessDenied(sandbox.AutoScaling, ""), exit: 11,
+			says: []string{"DescribeAutoScalingInstances is not allowed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +234,8 @@ func TestADeniedSignalNamesTheTags(t *testing.T) {
 	t.Parallel()
 	const role = "aws iam tag-role --role-name muster-sandbox --tags Key=muster:cluster,Value=prod"
 	group := func(name string) string {
-		return "aws autoscaling create-or-update-tags --region eu-central-1 --tags ResourceId=" + name + ",ResourceType=auto-scaling-group,Key=muster:cluster,Value=prod,PropagateAtLaunch=false"
+		return "aws autoscaling create-or-update-tags --region eu-central-1 --tags ResourceId=" + name +
+			",ResourceType=auto-scaling-group,Key=muster:cluster,Value=prod,PropagateAtLaunch=false"
 	}
 	for name, c := range map[string]struct {
 		service, action string
@@ -234,9 +243,11 @@ func TestADeniedSignalNamesTheTags(t *testing.T) {
 		exit            int
 		want            []string
 	}{
-		"the hook's end":  {sandbox.AutoScaling, "CompleteLifecycleAction", []string{"CFN_STACK", "", "CFN_RESOURCE", ""}, 11, []string{role, group("workers")}},
-		"the stack":       {sandbox.CloudFormation, "SignalResource", []string{"LIFECYCLE_HOOK", "", "CFN_AUTH", "sigv4"}, 11, []string{role}},
-		"the replacement": {sandbox.AutoScaling, "SetInstanceHealth", []string{"LIFECYCLE_HOOK", "", "CFN_STACK", "", "CFN_RESOURCE", "", "ON_FAILURE", "unhealthy", "TIMEOUT", "100ms"}, 10, []string{role, group("GROUP")}},
+		"the hook's end": {sandbox.AutoScaling, "CompleteLifecycleAction", []string{"CFN_STACK", "", "CFN_RESOURCE", ""}, 11,
+			[]string{role, group("workers")}},
+		"the stack": {sandbox.CloudFormation, "SignalResource", []string{"LIFECYCLE_HOOK", "", "CFN_AUTH", "sigv4"}, 11, []string{role}},
+		"the replacement": {sandbox.AutoScaling, "SetInstanceHealth", []string{"LIFECYCLE_HOOK", "", "CFN_STACK", "", "CFN_RESOURCE", "",
+			"ON_FAILURE", "unhealthy", "TIMEOUT", "100ms"}, 10, []string{role, group("GROUP")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -269,15 +280,19 @@ func TestStacksThatGetNoSignal(t *testing.T) {
 		exit  int
 		says  string
 	}{
-		"not waiting":               {fault: &sandbox.Fault{Status: 400, Code: "ValidationError", Message: "Stack arn:x is in CREATE_COMPLETE state and can not be signaled"}, says: "not waiting for a signal"},
-		"not waiting, new spelling": {fault: &sandbox.Fault{Status: 400, Code: "ValidationError", Message: "Stack arn:x is in CREATE_COMPLETE state and cannot be signaled"}, says: "not waiting for a signal"},
-		"not waiting, sigv4":        {set: []string{"CFN_AUTH", "sigv4"}, fault: &sandbox.Fault{Status: 400, Code: "ValidationError", Message: "Stack arn:x cannot be signaled"}, says: "not waiting for a signal"},
-		"denied":                    {fault: &denied, exit: 11, says: "not delivered"},
-		"denied, sigv4":             {set: []string{"CFN_AUTH", "sigv4"}, fault: &denied, exit: 11, says: "cloudformation:SignalResource is not allowed"},
-		"denied, and failed":        {plan: sandbox.AgentPlan{Hold: true}, fault: &denied, exit: 10, says: "not delivered"},
-		"no such stack":             {set: []string{"CFN_STACK", "other"}, exit: 11, says: "Stack 'other' does not exist"},
-		"no such resource":          {set: []string{"CFN_RESOURCE", "Other"}, exit: 11, says: "Other"},
-		"hanging":                   {fault: &sandbox.Fault{Hang: true}, exit: 11, says: "no response from AWS in time"},
+		"not waiting": {fault: &sandbox.Fault{Status: 400, Code: "ValidationError",
+			Message: "Stack arn:x is in CREATE_COMPLETE state and can not be signaled"}, says: "not waiting for a signal"},
+		"not waiting, new spelling": {fault: &sandbox.Fault{Status: 400, Code: "ValidationError",
+			Message: "Stack arn:x is in CREATE_COMPLETE state and cannot be signaled"}, says: "not waiting for a signal"},
+		"not waiting, sigv4": {set: []string{"CFN_AUTH", "sigv4"}, fault: &sandbox.Fault{Status: 400, Code: "ValidationError",
+			Message: "Stack arn:x cannot be signaled"}, says: "not waiting for a signal"},
+		"denied": {fault: &denied, exit: 11, says: "not delivered"},
+		"denied, sigv4": {set: []string{"CFN_AUTH", "sigv4"}, fault: &denied, exit: 11,
+			says: "cloudformation:SignalResource is not allowed"},
+		"denied, and failed": {plan: sandbox.AgentPlan{Hold: true}, fault: &denied, exit: 10, says: "not delivered"},
+		"no such stack":      {set: []string{"CFN_STACK", "other"}, exit: 11, says: "Stack 'other' does not exist"},
+		"no such resource":   {set: []string{"CFN_RESOURCE", "Other"}, exit: 11, says: "Other"},
+		"hanging":            {fault: &sandbox.Fault{Hang: true}, exit: 11, says: "no response from AWS in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -378,7 +393,8 @@ func TestConsole(t *testing.T) {
 	if _, err := m.verify(); err != nil {
 		t.Error(err)
 	}
-	if got := m.read("dev/console"); !strings.HasPrefix(got, "muster: "+instanceID+" registered in cluster prod after ") || !strings.HasSuffix(got, "s\r\n") {
+	if got := m.read("dev/console"); !strings.HasPrefix(got, "muster: "+instanceID+" registered in cluster prod after ") ||
+		!strings.HasSuffix(got, "s\r\n") {
 		t.Errorf("%q", got)
 	}
 }
@@ -389,11 +405,15 @@ func TestLineIsAlwaysASingleLine(t *testing.T) {
 		report bootreport.Report
 		want   string
 	}{
-		"registered":     {bootreport.Report{Outcome: bootreport.Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4}, "muster: i-1 registered in cluster prod after 2s"},
-		"deferred":       {bootreport.Report{Outcome: bootreport.Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
-		"not registered": {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Cluster: "prod", Cause: &bootreport.Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
-		"unknown":        {bootreport.Report{Outcome: bootreport.Undetermined, Reason: "no IMDS"}, "muster: this instance is undetermined: no IMDS"},
-		"no cluster":     {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Reason: "x"}, "muster: i-1 did NOT register in cluster (none named): x"},
+		"registered": {bootreport.Report{Outcome: bootreport.Registered, InstanceID: "i-1", Cluster: "prod", WaitedSeconds: 2.4},
+			"muster: i-1 registered in cluster prod after 2s"},
+		"deferred": {bootreport.Report{Outcome: bootreport.Deferred, InstanceID: "i-1", Reason: "warm"}, "muster: i-1 deferred: warm"},
+		"not registered": {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Cluster: "prod",
+			Cause: &bootreport.Cause{Summary: "a\nb\x1b[2J"}}, "muster: i-1 did NOT register in cluster prod: a b [2J"},
+		"unknown": {bootreport.Report{Outcome: bootreport.Undetermined, Reason: "no IMDS"},
+			"muster: this instance is undetermined: no IMDS"},
+		"no cluster": {bootreport.Report{Outcome: bootreport.NotRegistered, InstanceID: "i-1", Reason: "x"},
+			"muster: i-1 did NOT register in cluster (none named): x"},
 	} {
 		if got := test.report.Line(); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
@@ -403,7 +423,8 @@ func TestLineIsAlwaysASingleLine(t *testing.T) {
 
 func TestAReportsErrorReadsAsSentences(t *testing.T) {
 	t.Parallel()
-	err := bootreport.Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: bootreport.NewCause("x", "The agent complains.", fix.Do("Read the log."))}.Err()
+	err := bootreport.Report{ExitCode: exitcode.NotRegistered, Reason: "it did not register", Cause: bootreport.NewCause("x",
+		"The agent complains.", fix.Do("Read the log."))}.Err()
 	if want := "The agent complains\nit did not register\nRead the log."; whole(err) != want {
 		t.Errorf("%q, want %q", whole(err), want)
 	}
@@ -411,7 +432,8 @@ func TestAReportsErrorReadsAsSentences(t *testing.T) {
 
 func TestInvalidSettingsKeepTheRootAndTheConsole(t *testing.T) {
 	t.Parallel()
-	for name, more := range map[string]string{"a bad one beside them": "MUSTER_TIMEOUT=ten", "a bad one among those who wait": "MUSTER_CFN_STACK=half"} {
+	for name, more := range map[string]string{"a bad one beside them": "MUSTER_TIMEOUT=ten",
+		"a bad one among those who wait": "MUSTER_CFN_STACK=half"} {
 		i := (&Host{Settings: config.Set{Environ: []string{more, "MUSTER_ROOT=/mnt", "MUSTER_CONSOLE="}}}).lenient()
 		if i == nil || i.Config.Root != "/mnt" || i.Config.Console != "" {
 			t.Errorf("%s: %+v", name, i)

@@ -36,10 +36,13 @@ func TestECSConfigIsMerged(t *testing.T) {
 		"other lines kept":     {before: "# mine\nECS_CLUSTER=old\n\nECS_X=1\n", after: "# mine\nECS_CLUSTER=prod\n\nECS_X=1\n"},
 		"without a final line": {before: "ECS_X=1", after: "ECS_X=1\nECS_CLUSTER=prod\n"},
 		"CRLF":                 {before: "ECS_X=1\r\nECS_CLUSTER=old\r\n", after: "ECS_X=1\r\nECS_CLUSTER=prod\r\n"},
-		"duplicates":           {before: "ECS_CLUSTER=a\nECS_X=1\nECS_CLUSTER=b\n", after: "ECS_X=1\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_CLUSTER is set again on line 3"}},
-		"quotes and export": {before: "ECS_CLUSTER=prod\nexport ECS_A=1\nECS_B=\\\"2\\\"\nECS_C =3\n", after: "ECS_CLUSTER=prod\nECS_A=1\nECS_B=\\\"2\\\"\nECS_C=3\n",
-			says: []string{"ecs.config:2: ECS_A", "remove", "ecs.config:4: ECS_C"}},
-		"what only a person can fix": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n", says: []string{"ecs.config:1: ECS_RESERVED_MEMORY is not a whole number", "the ECS agent uses 0"}},
+		"duplicates": {before: "ECS_CLUSTER=a\nECS_X=1\nECS_CLUSTER=b\n", after: "ECS_X=1\nECS_CLUSTER=prod\n",
+			says: []string{"ecs.config:1: ECS_CLUSTER is set again on line 3"}},
+		"quotes and export": {before: "ECS_CLUSTER=prod\nexport ECS_A=1\nECS_B=\\\"2\\\"\nECS_C =3\n",
+			after: "ECS_CLUSTER=prod\nECS_A=1\nECS_B=\\\"2\\\"\nECS_C=3\n",
+			says:  []string{"ecs.config:2: ECS_A", "remove", "ecs.config:4: ECS_C"}},
+		"what only a person can fix": {before: "ECS_RESERVED_MEMORY=much\n", after: "ECS_RESERVED_MEMORY=much\nECS_CLUSTER=prod\n",
+			says: []string{"ecs.config:1: ECS_RESERVED_MEMORY is not a whole number", "the ECS agent uses 0"}},
 		"more settings": {before: "ECS_RESERVED_MEMORY=1\n", ecs: "ECS_RESERVED_MEMORY=256\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}",
 			after: "ECS_RESERVED_MEMORY=256\nECS_CLUSTER=prod\nECS_INSTANCE_ATTRIBUTES={\"stack\": \"blue\"}\n"},
 		"10 MB long": {before: big, after: big + "ECS_CLUSTER=prod\n"},
@@ -225,14 +228,17 @@ func TestCheckpointOfTheECSAgent(t *testing.T) {
 		aside   bool
 		says    string
 	}{
-		"none":                          {cluster: "prod", write: "prod"},
-		"garbage":                       {garbage: "no bolt file", cluster: "prod", write: "prod", says: "the ECS agent may reject the file too"},
-		"of another instance":           {saved: saved("old", "i-0fedcba9876543210"), cluster: "prod", write: "prod", says: "from the image"},
-		"of the same cluster":           {saved: saved("prod", instanceID), cluster: "prod", write: "prod"},
-		"saved as ARN, asked by name":   {saved: saved(clusterARN+"prod", instanceID), cluster: "prod", write: clusterARN + "prod", says: "compares the text"},
-		"saved by name, asked as ARN":   {saved: saved("prod", instanceID), cluster: clusterARN + "prod", write: "prod", says: "compares the text"},
-		"of another cluster":            {saved: saved("default", instanceID), cluster: "prod", says: "--reset-stale-state"},
-		"of another cluster, reset":     {saved: saved("default", instanceID), cluster: "prod", reset: "true", write: "prod", aside: true, says: "moved aside to"},
+		"none":                {cluster: "prod", write: "prod"},
+		"garbage":             {garbage: "no bolt file", cluster: "prod", write: "prod", says: "the ECS agent may reject the file too"},
+		"of another instance": {saved: saved("old", "i-0fedcba9876543210"), cluster: "prod", write: "prod", says: "from the image"},
+		"of the same cluster": {saved: saved("prod", instanceID), cluster: "prod", write: "prod"},
+		"saved as ARN, asked by name": {saved: saved(clusterARN+"prod", instanceID), cluster: "prod", write: clusterARN + "prod",
+			says: "compares the text"},
+		"saved by name, asked as ARN": {saved: saved("prod", instanceID), cluster: clusterARN + "prod", write: "prod",
+			says: "compares the text"},
+		"of another cluster": {saved: saved("default", instanceID), cluster: "prod", says: "--reset-stale-state"},
+		"of another cluster, reset": {saved: saved("default", instanceID), cluster: "prod", reset: "true", write: "prod", aside: true,
+			says: "moved aside to"},
 		"of the same cluster, reset":    {saved: saved("prod", instanceID), cluster: "prod", reset: "true", write: "prod"},
 		"of another instance and reset": {saved: saved("old", "i-0fedcba9876543210"), cluster: "prod", reset: "true", write: "prod"},
 	} {
@@ -288,7 +294,8 @@ func TestDeregistrationIsKnownWithoutACall(t *testing.T) {
 		"deregistered, reset":          {arn: "arn:ci/1", reset: "true", moved: true},
 		"another one was deregistered": {arn: "arn:ci/0"},
 		"the agent logged it":          {log: "ClientException: Container instance arn:ci/1 is inactive.", warns: true},
-		"the agent logged another one": {log: "ClientException: Container instance arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/2 is inactive."},
+		"the agent logged another one": {log: "ClientException: Container instance " +
+			"arn:aws:ecs:eu-central-1:123456789012:container-instance/prod/2 is inactive."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -298,15 +305,18 @@ func TestDeregistrationIsKnownWithoutACall(t *testing.T) {
 			}
 			m.saved("prod")
 			if test.log != "" {
-				m.put("var/log/ecs/ecs-agent.log", fmt.Sprintf("level=error time=2026-01-02T15:00:20Z msg=%q\n", "Error re-registering container instance: "+test.log))
+				m.put("var/log/ecs/ecs-agent.log", fmt.Sprintf("level=error time=2026-01-02T15:00:20Z msg=%q\n",
+					"Error re-registering container instance: "+test.log))
 			}
-			before := bootreport.Report{InstanceID: instanceID, ContainerInstanceARN: test.arn, Cause: bootreport.NewCause("container-instance-inactive", "x", fix.Fix{})}
+			before := bootreport.Report{InstanceID: instanceID, ContainerInstanceARN: test.arn,
+				Cause: bootreport.NewCause("container-instance-inactive", "x", fix.Fix{})}
 			if err := before.Write(m.path("var/lib/muster/instances/" + instanceID + "/report.json")); err != nil {
 				t.Fatal(err)
 			}
 			m.mustConfigure()
 			text := m.log.String()
-			if warns := strings.Contains(text, "that was deregistered") && strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
+			if warns := strings.Contains(text, "that was deregistered") &&
+				strings.Contains(text, "muster bootstrap --reset-stale-state --cluster prod"); warns != test.warns {
 				t.Error(text)
 			}
 			if files, _ := filepath.Glob(m.path(agentDB + ".*.muster")); (len(files) == 1) != test.moved {
@@ -355,8 +365,9 @@ func TestECSUnitIsMadeReadyAndStarted(t *testing.T) {
 		did     []string
 		fails   string
 	}{
-		"inactive":                           {func(*machine) {}, queued("start"), ""},
-		"disabled":                           {func(m *machine) { m.systemd.unit(ecsUnit).Enabled = false }, append([]string{"enable ecs.service"}, queued("start")...), ""},
+		"inactive": {func(*machine) {}, queued("start"), ""},
+		"disabled": {func(m *machine) { m.systemd.unit(ecsUnit).Enabled = false },
+			append([]string{"enable ecs.service"}, queued("start")...), ""},
 		"active, with another configuration": {func(m *machine) { m.systemd.unit(ecsUnit).Active = "active" }, queued("restart"), ""},
 		"active, with the same configuration": {func(m *machine) {
 			m.systemd.unit(ecsUnit).Active = "active"
@@ -367,11 +378,15 @@ func TestECSUnitIsMadeReadyAndStarted(t *testing.T) {
 			m.put(ecsConfig, "ECS_CLUSTER=prod\n")
 			m.put("run/muster/bootstrap.lock", "x")
 		}, queued("restart"), ""},
-		"held back by us": {func(m *machine) { m.systemd.unit(ecsUnit).MaskedRuntime = true }, append([]string{"unmask ecs.service"}, queued("start")...), ""},
+		"held back by us": {func(m *machine) { m.systemd.unit(ecsUnit).MaskedRuntime = true }, append([]string{"unmask ecs.service"},
+			queued("start")...), ""},
 		"held back by us, and disabled": {func(m *machine) { *m.systemd.unit(ecsUnit) = unitState{File: true, MaskedRuntime: true} },
 			append([]string{"unmask ecs.service", "enable ecs.service"}, queued("start")...), ""},
-		"masked":                             {func(m *machine) { m.systemd.unit(ecsUnit).Masked = true }, nil, "systemctl unmask ecs.service"},
-		"masked for good, and held back too": {func(m *machine) { *m.systemd.unit(ecsUnit) = unitState{File: true, Masked: true, MaskedRuntime: true} }, nil, "systemctl unmask"},
+		"masked": {func(m *machine) { m.systemd.unit(ecsUnit).Masked = true }, nil, "systemctl unmask ecs.service"},
+		"masked for good, and held back too": {func(m *machine) {
+			*m.systemd.unit(ecsUnit) = unitState{File: true, Masked: true,
+				MaskedRuntime: true}
+		}, nil, "systemctl unmask"},
 		"not there": {func(m *machine) {
 			m.systemd.unit(ecsUnit).File = false
 			_ = os.Remove(m.path("usr/lib/systemd/system/ecs.service"))
@@ -618,7 +633,8 @@ func TestAnImageBakedOnAnotherInstance(t *testing.T) {
 	if err := sandbox.WriteCheckpoint(m.root, sandbox.Checkpoint{Cluster: "baked", InstanceID: other, ARN: "arn:ci/old"}); err != nil {
 		t.Fatal(err)
 	}
-	theirs := record.Record{InstanceID: other, Cluster: "baked", ClusterOrigin: "flag --cluster", Settings: map[string]string{"MUSTER_CLUSTER": "baked"}}
+	theirs := record.Record{InstanceID: other, Cluster: "baked", ClusterOrigin: "flag --cluster",
+		Settings: map[string]string{"MUSTER_CLUSTER": "baked"}}
 	if err := theirs.Write(m.path("var/lib/muster/instances/" + other)); err != nil {
 		t.Fatal(err)
 	}

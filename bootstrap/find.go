@@ -55,12 +55,13 @@ func (r *run) inTags(ctx context.Context) (instance.Named, error) {
 		return instance.Named{Text: strings.TrimSpace(text), Origin: "instance tag " + key}, nil
 	}
 	var group string
-	_, err = r.persist(ctx, time.Now().Add(r.pace.deliver), r.pace.api, "tag "+key+" of the Auto Scaling group", func(ctx context.Context) error {
-		if group, err = r.groupName(ctx); err == nil && group != "" {
-			text, ok, err = r.aws.GroupTag(ctx, group, key)
-		}
-		return err
-	})
+	_, err = r.persist(ctx, time.Now().Add(r.pace.deliver), r.pace.api, "tag "+key+" of the Auto Scaling group",
+		func(ctx context.Context) error {
+			if group, err = r.groupName(ctx); err == nil && group != "" {
+				text, ok, err = r.aws.GroupTag(ctx, group, key)
+			}
+			return err
+		})
 	switch {
 	case err != nil:
 		return instance.Named{}, undetermined(fix.Because(

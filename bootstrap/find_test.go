@@ -31,22 +31,29 @@ func TestClusterIsFoundInEachSource(t *testing.T) {
 		write  string
 		calls  int
 	}{
-		"by flag":        {set: func(s *config.Set) { s.Flags["MUSTER_CLUSTER"] = "prod" }, origin: "flag --cluster", calls: 1},
-		"by environment": {set: func(s *config.Set) { s.Environ = append(s.Environ, "MUSTER_CLUSTER=prod") }, origin: "environment MUSTER_CLUSTER", calls: 1},
+		"by flag": {set: func(s *config.Set) { s.Flags["MUSTER_CLUSTER"] = "prod" }, origin: "flag --cluster", calls: 1},
+		"by environment": {set: func(s *config.Set) { s.Environ = append(s.Environ, "MUSTER_CLUSTER=prod") },
+			origin: "environment MUSTER_CLUSTER", calls: 1},
 		"by file": {set: func(s *config.Set) {
 			s.File, _ = config.ParseFile(config.FilePath, []byte("\nMUSTER_CLUSTER=prod\n"))
 		}, origin: "file /etc/muster/muster.env:2", calls: 1},
-		"by ARN":                              {set: func(s *config.Set) { s.Flags["MUSTER_CLUSTER"] = clusterARN + "prod" }, origin: "flag --cluster", write: clusterARN + "prod", calls: 1},
-		"by instance tag":                     {opts: sandbox.Options{InstanceTags: tag, TagsInIMDS: true}, origin: "instance tag muster:cluster", calls: 1},
-		"by the group's tag":                  {opts: sandbox.Options{Group: inGroup(tag)}, origin: "tag muster:cluster of Auto Scaling group workers", calls: 3},
-		"by the group's tag, group from IMDS": {opts: sandbox.Options{Group: inGroup(tag), TagsInIMDS: true}, origin: "tag muster:cluster of Auto Scaling group workers", calls: 2},
+		"by ARN": {set: func(s *config.Set) { s.Flags["MUSTER_CLUSTER"] = clusterARN + "prod" },
+			origin: "flag --cluster", write: clusterARN + "prod", calls: 1},
+		"by instance tag": {opts: sandbox.Options{InstanceTags: tag, TagsInIMDS: true}, origin: "instance tag muster:cluster",
+			calls: 1},
+		"by the group's tag": {opts: sandbox.Options{Group: inGroup(tag)},
+			origin: "tag muster:cluster of Auto Scaling group workers", calls: 3},
+		"by the group's tag, group from IMDS": {opts: sandbox.Options{Group: inGroup(tag), TagsInIMDS: true},
+			origin: "tag muster:cluster of Auto Scaling group workers", calls: 2},
 		// The API accepts white space around a tag's value, and templates often produce it.
-		"by a tag with blanks around it": {opts: sandbox.Options{InstanceTags: map[string]string{"muster:cluster": "\u00a0prod \r"}, TagsInIMDS: true}, origin: "instance tag muster:cluster", calls: 1},
+		"by a tag with blanks around it": {opts: sandbox.Options{InstanceTags: map[string]string{"muster:cluster": "\u00a0prod \r"},
+			TagsInIMDS: true}, origin: "instance tag muster:cluster", calls: 1},
 		"by a group's tag with blanks around it": {opts: sandbox.Options{Group: inGroup(map[string]string{"muster:cluster": " prod\n"})},
 			origin: "tag muster:cluster of Auto Scaling group workers", calls: 3},
 		"by another tag": {opts: sandbox.Options{InstanceTags: map[string]string{"ecs": "prod"}, TagsInIMDS: true},
 			set: func(s *config.Set) { s.Flags["MUSTER_CLUSTER_TAG"] = "ecs" }, origin: "instance tag ecs", calls: 1},
-		"flag before environment, file and tag": {opts: sandbox.Options{InstanceTags: map[string]string{"muster:cluster": "no"}, TagsInIMDS: true}, set: func(s *config.Set) {
+		"flag before environment, file and tag": {opts: sandbox.Options{InstanceTags: map[string]string{"muster:cluster": "no"},
+			TagsInIMDS: true}, set: func(s *config.Set) {
 			s.File, _ = config.ParseFile(config.FilePath, []byte("MUSTER_CLUSTER=no\n"))
 			s.Environ = append(s.Environ, "MUSTER_CLUSTER=no")
 			s.Flags["MUSTER_CLUSTER"] = "prod"
@@ -89,23 +96,32 @@ func TestWithoutAUsableClusterNothingIsWritten(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		"none, in no group":            {code: 78, says: []string{"no cluster is set", "--cluster", "MUSTER_CLUSTER", "/etc/muster/muster.env", "in no Auto Scaling group"}},
-		"none, in a group":             {opts: sandbox.Options{Group: inGroup(nil)}, code: 78, says: []string{"workers has no such tag"}},
-		"the group cannot be asked":    {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling, ""), code: 3, says: []string{"autoscaling:DescribeAutoScalingInstances is not allowed"}},
-		"its tags cannot be asked for": {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling, "DescribeTags"), code: 3, says: []string{"autoscaling:DescribeTags"}},
-		"empty":                        {cluster: " ", code: 78, says: []string{"letters, digits"}},
-		"a blank tag":                  {opts: tagged(" \u00a0"), code: 78, says: []string{"instance tag muster:cluster", "the name is empty"}},
-		"a tag with a comment":         {opts: tagged("prod # main"), code: 78, says: []string{"instance tag muster:cluster", "muster bootstrap --cluster prod"}},
-		"an ARN of another account":    {cluster: "arn:aws:ecs:eu-central-1:210987654321:cluster/prod", code: 78, says: []string{"210987654321", "123456789012", "own account", "muster bootstrap --cluster prod"}},
-		"quoted":                       {cluster: `"prod"`, code: 78, says: []string{"quoted", "flag --cluster"}},
-		"over-long":                    {cluster: strings.Repeat("x", 256), code: 78, says: []string{"256 characters"}},
-		"not ASCII":                    {cluster: "pröd", code: 78, says: []string{`"pr\u00f6d"`}},
-		"an invalid ARN":               {cluster: "arn:aws:ecs:prod", code: 78, says: []string{"not an ECS cluster ARN"}},
-		"an ARN of another region":     {cluster: "arn:aws:ecs:us-east-1:123456789012:cluster/prod", code: 78, says: []string{"us-east-1", region, "own region"}},
-		"unknown":                      {cluster: "prdo", code: 78, says: []string{"no cluster prdo in region eu-central-1", "did you mean prod?"}},
-		"unknown and unlike any":       {cluster: "qqqqqqqqqq", code: 78, says: []string{"existing clusters: prod, default"}},
-		"unknown, none exist":          {opts: sandbox.Options{Clusters: []string{}}, cluster: "prdo", code: 78, says: []string{"this account has no cluster in this region"}},
-		"unknown, list denied":         {cluster: "prdo", fault: sandbox.AccessDenied(sandbox.ECS, "ListClusters"), code: 78, says: []string{"aws ecs list-clusters --region eu-central-1"}},
+		"none, in no group": {code: 78, says: []string{"no cluster is set", "--cluster", "MUSTER_CLUSTER", "/etc/muster/muster.env",
+			"in no Auto Scaling group"}},
+		"none, in a group": {opts: sandbox.Options{Group: inGroup(nil)}, code: 78, says: []string{"workers has no such tag"}},
+		"the group cannot be asked": {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling, ""),
+			code: 3, says: []string{"autoscaling:DescribeAutoScalingInstances is not allowed"}},
+		"its tags cannot be asked for": {opts: sandbox.Options{Group: inGroup(nil)}, fault: sandbox.AccessDenied(sandbox.AutoScaling,
+			"DescribeTags"), code: 3, says: []string{"autoscaling:DescribeTags"}},
+		"empty":       {cluster: " ", code: 78, says: []string{"letters, digits"}},
+		"a blank tag": {opts: tagged(" \u00a0"), code: 78, says: []string{"instance tag muster:cluster", "the name is empty"}},
+		"a tag with a comment": {opts: tagged("prod # main"), code: 78, says: []string{"instance tag muster:cluster",
+			"muster bootstrap --cluster prod"}},
+		"an ARN of another account": {cluster: "arn:aws:ecs:eu-central-1:210987654321:cluster/prod", code: 78, says: []string{"210987654321",
+			"123456789012", "own account", "muster bootstrap --cluster prod"}},
+		"quoted":         {cluster: `"prod"`, code: 78, says: []string{"quoted", "flag --cluster"}},
+		"over-long":      {cluster: strings.Repeat("x", 256), code: 78, says: []string{"256 characters"}},
+		"not ASCII":      {cluster: "pröd", code: 78, says: []string{`"pr\u00f6d"`}},
+		"an invalid ARN": {cluster: "arn:aws:ecs:prod", code: 78, says: []string{"not an ECS cluster ARN"}},
+		"an ARN of another region": {cluster: "arn:aws:ecs:us-east-1:123456789012:cluster/prod", code: 78, says: []string{"us-east-1", region,
+			"own region"}},
+		"unknown": {cluster: "prdo", code: 78, says: []string{"no cluster prdo in region eu-central-1",
+			"did you mean prod?"}},
+		"unknown and unlike any": {cluster: "qqqqqqqqqq", code: 78, says: []string{"existing clusters: prod, default"}},
+		"unknown, none exist": {opts: sandbox.Options{Clusters: []string{}}, cluster: "prdo", code: 78,
+			says: []string{"this account has no cluster in this region"}},
+		"unknown, list denied": {cluster: "prdo", fault: sandbox.AccessDenied(sandbox.ECS, "ListClusters"), code: 78,
+			says: []string{"aws ecs list-clusters --region eu-central-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -80,7 +80,8 @@ func (h *heartbeats) find(ctx context.Context) error {
 		return err
 	}
 	h.hook, h.pause = hook, time.Duration(float64(hook.Heartbeat)*heartbeatShare)
-	h.info("hook", "%s of Auto Scaling group %s times out after %s; sending a heartbeat every %s", hook.Name, hook.Group, hook.Heartbeat, h.pause)
+	h.info("hook", "%s of Auto Scaling group %s times out after %s; sending a heartbeat every %s", hook.Name, hook.Group, hook.Heartbeat,
+		h.pause)
 	return nil
 }
 

@@ -205,7 +205,8 @@ func (r *run) identify(ctx context.Context) (err error) {
 	if err = r.Identify(ctx, r.imds); err != nil {
 		return undetermined(err)
 	}
-	r.info("identity", "%s (%s) in %s, account %s", r.Identity.InstanceID, r.Identity.InstanceType, r.Identity.AvailabilityZone, r.Identity.AccountID)
+	r.info("identity", "%s (%s) in %s, account %s", r.Identity.InstanceID, r.Identity.InstanceType, r.Identity.AvailabilityZone,
+		r.Identity.AccountID)
 	aws, err := r.Host.AWS(ctx, r.Identity.Region)
 	if err != nil {
 		return badConfig(err)

@@ -361,10 +361,11 @@ func TestSignalsHaveTheirOwnTimeout(t *testing.T) {
 	}{
 		"early, and the rest of the timeout is enough": {time.Minute, 9 * time.Minute, 10 * time.Minute, 0, "CONTINUE, SUCCESS", ""},
 		"early, and it is not":                         {time.Minute, time.Hour, 10 * time.Minute, 11, "", ""},
-		"late, and two minutes are enough":             {9*time.Minute + 50*time.Second, 11 * time.Minute, 12 * time.Minute, 0, "CONTINUE, SUCCESS", ""},
-		"never, and the failure is signalled":          {-1, 11 * time.Minute, 13 * time.Minute, 10, "ABANDON, FAILURE", ""},
-		"never, and no signal can be delivered":        {-1, time.Hour, 13 * time.Minute, 10, "", ""},
-		"a short timeout is kept, and as long again":   {-1, time.Hour, 11 * time.Second, 10, "", "5s"},
+		"late, and two minutes are enough": {9*time.Minute + 50*time.Second, 11 * time.Minute, 12 * time.Minute, 0,
+			"CONTINUE, SUCCESS", ""},
+		"never, and the failure is signalled":        {-1, 11 * time.Minute, 13 * time.Minute, 10, "ABANDON, FAILURE", ""},
+		"never, and no signal can be delivered":      {-1, time.Hour, 13 * time.Minute, 10, "", ""},
+		"a short timeout is kept, and as long again": {-1, time.Hour, 11 * time.Second, 10, "", "5s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -540,9 +541,10 @@ func TestAThrottledTagDoesNotFailTheBoot(t *testing.T) {
 		exit  int
 		most  time.Duration
 	}{
-		"throttled for a minute": {fault{status: 400, code: "Throttling"}, time.Minute, exitcode.BadConfiguration, 2 * time.Minute}, // the response is that there is no such tag
-		"throttled for ever":     {fault{status: 400, code: "Throttling"}, time.Hour, exitcode.Undetermined, 3 * time.Minute},
-		"denied":                 {fault{status: 403, code: "AccessDenied"}, time.Hour, exitcode.Undetermined, time.Second},
+		"throttled for a minute": {fault{status: 400, code: "Throttling"}, time.Minute, exitcode.BadConfiguration,
+			2 * time.Minute}, // the response is that there is no such tag
+		"throttled for ever": {fault{status: 400, code: "Throttling"}, time.Hour, exitcode.Undetermined, 3 * time.Minute},
+		"denied":             {fault{status: 403, code: "AccessDenied"}, time.Hour, exitcode.Undetermined, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

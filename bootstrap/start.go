@@ -66,10 +66,12 @@ func (r *run) systemdTooOld(ctx context.Context) bool {
 	if !version.TooOld() {
 		return false
 	}
-	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run without part of their sandboxing",
+	r.warn("units", "systemd %s is older than %d, so %s and %s are not installed, enabled or started: they would run without part of their "+
+		"sandboxing",
 		version, units.Oldest, verifyUnit, agentUnit)
 	if r.Config.LifecycleHook != "" || r.Config.CFNStack != "" {
-		r.warnOf("units", fix.Wrap(errors.New("no signal is sent for this boot, because muster-verify.service is not installed"), fix.Do("After the boot, run:", "sudo muster verify")))
+		r.warnOf("units", fix.Wrap(errors.New("no signal is sent for this boot, because muster-verify.service is not installed"),
+			fix.Do("After the boot, run:", "sudo muster verify")))
 	}
 	return true
 }

@@ -82,14 +82,19 @@ func TestVerifyReportsTheCause(t *testing.T) {
 		cause   string
 		says    []string
 	}{
-		"introspection refused":   {plan: sandbox.AgentPlan{Hold: true}, timeout: "300ms", cause: "introspection-refused", says: []string{"waited "}},
-		"hung":                    {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "500ms", cause: "introspection-silent", says: []string{"systemctl --no-block restart ecs.service"}},
+		"introspection refused": {plan: sandbox.AgentPlan{Hold: true}, timeout: "300ms", cause: "introspection-refused",
+			says: []string{"waited "}},
+		"hung": {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "500ms", cause: "introspection-silent",
+			says: []string{"systemctl --no-block restart ecs.service"}},
 		"hung, and shorter asked": {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHangs}, timeout: "20ms", cause: "introspection-silent"},
 		"half an answer":          {plan: sandbox.AgentPlan{Answer: sandbox.AnswerHalf}, timeout: "300ms", cause: "introspection-garbled"},
-		"null ARN":                {plan: sandbox.AgentPlan{Answer: sandbox.AnswerNullARN}, timeout: "300ms", cause: "not-registered", says: []string{"no container instance ARN"}},
-		"in another cluster":      {plan: sandbox.AgentPlan{Cluster: "default"}, timeout: "10m", cause: "wrong-cluster", says: []string{"in cluster default, not in prod", "--reset-stale-state"}},
-		"the agent exited with 5": {prepare: func(m *machine) { m.SetCluster("prod", "INACTIVE"); m.Agent.SetPlan(sandbox.AgentPlan{}) }, plan: sandbox.AgentPlan{Hold: true}, timeout: "10m", cause: "cluster-deleted", says: []string{"terminal exit code 5"}},
-		"the agent may not":       {fault: &deny, timeout: "300ms", cause: "access-denied", says: []string{"ecs:RegisterContainerInstance"}},
+		"null ARN": {plan: sandbox.AgentPlan{Answer: sandbox.AnswerNullARN}, timeout: "300ms", cause: "not-registered",
+			says: []string{"no container instance ARN"}},
+		"in another cluster": {plan: sandbox.AgentPlan{Cluster: "default"}, timeout: "10m", cause: "wrong-cluster",
+			says: []string{"in cluster default, not in prod", "--reset-stale-state"}},
+		"the agent exited with 5": {prepare: func(m *machine) { m.SetCluster("prod", "INACTIVE"); m.Agent.SetPlan(sandbox.AgentPlan{}) },
+			plan: sandbox.AgentPlan{Hold: true}, timeout: "10m", cause: "cluster-deleted", says: []string{"terminal exit code 5"}},
+		"the agent may not": {fault: &deny, timeout: "300ms", cause: "access-denied", says: []string{"ecs:RegisterContainerInstance"}},
 		"the unit was masked": {plan: sandbox.AgentPlan{Hold: true}, prepare: func(m *machine) {
 			m.systemd.reboot()
 			m.Agent.Stop()
@@ -99,7 +104,9 @@ func TestVerifyReportsTheCause(t *testing.T) {
 			m.Agent.Stop()
 			m.systemd.unit(ecsUnit).MaskedRuntime, m.systemd.unit(ecsUnit).Active = true, "inactive"
 		}, timeout: "10m", cause: "ecs-unit-held-back", says: []string{"muster bootstrap again"}},
-		"the unit was not started": {plan: sandbox.AgentPlan{Hold: true}, prepare: func(m *machine) { m.Agent.Stop(); m.systemd.unit(ecsUnit).Active = "inactive" }, timeout: "300ms", cause: "ecs-unit-not-started"},
+		"the unit was not started": {plan: sandbox.AgentPlan{Hold: true},
+			prepare: func(m *machine) { m.Agent.Stop(); m.systemd.unit(ecsUnit).Active = "inactive" }, timeout: "300ms",
+			cause: "ecs-unit-not-started"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,20 +230,28 @@ func TestVerdictsOfTheECSAPI(t *testing.T) {
 		warning string
 		says    string
 	}{
-		"agrees":                 {asks: 1},
-		"agrees, draining":       {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "DRAINING" }, asks: 1},
-		"denies us":              {fault: &sandbox.Fault{Kind: sandbox.KindAccessDenied}, asks: 1, warning: "ecs:DescribeContainerInstances is not allowed"},
-		"throttles us":           {fault: &sandbox.Fault{Kind: sandbox.KindThrottled}, asks: 3, warning: "request rate"},
-		"hangs up":               {fault: &sandbox.Fault{Reset: true}, asks: 1, warning: "the connection was closed before the response"},
-		"talks rubbish":          {fault: &sandbox.Fault{Body: "<html>"}, asks: 1, warning: "only the ECS agent reports the registration"},
-		"sees no agent at first": {edit: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false }, then: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = true }, asks: 2},
-		"still registers it":     {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "REGISTERING" }, then: func(ci *sandbox.ContainerInstance) { ci.Status = "ACTIVE" }, asks: 2},
-		"never sees the agent":   {edit: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false }, asks: 3, cause: "agent-disconnected", says: "ecs:Poll"},
-		"registers for ever":     {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "REGISTERING" }, asks: 3, cause: "still-registering"},
-		"has deregistered it":    {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "INACTIVE" }, asks: 1, cause: "container-instance-inactive", says: "agent.db"},
-		"failed to register it":  {edit: func(ci *sandbox.ContainerInstance) { ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk" }, asks: 1, cause: "registration-failed", says: "no trunk"},
-		"knows it as another's":  {edit: func(ci *sandbox.ContainerInstance) { ci.EC2InstanceID = "i-0fedcba9876543210" }, asks: 1, cause: "foreign-container-instance", says: "i-0fedcba9876543210"},
-		"does not know it":       {edit: func(ci *sandbox.ContainerInstance) { ci.Arn = "arn:another" }, asks: 3, cause: "container-instance-unknown", says: "in another account or region"},
+		"agrees":           {asks: 1},
+		"agrees, draining": {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "DRAINING" }, asks: 1},
+		"denies us": {fault: &sandbox.Fault{Kind: sandbox.KindAccessDenied}, asks: 1,
+			warning: "ecs:DescribeContainerInstances is not allowed"},
+		"throttles us":  {fault: &sandbox.Fault{Kind: sandbox.KindThrottled}, asks: 3, warning: "request rate"},
+		"hangs up":      {fault: &sandbox.Fault{Reset: true}, asks: 1, warning: "the connection was closed before the response"},
+		"talks rubbish": {fault: &sandbox.Fault{Body: "<html>"}, asks: 1, warning: "only the ECS agent reports the registration"},
+		"sees no agent at first": {edit: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false },
+			then: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = true }, asks: 2},
+		"still registers it": {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "REGISTERING" },
+			then: func(ci *sandbox.ContainerInstance) { ci.Status = "ACTIVE" }, asks: 2},
+		"never sees the agent": {edit: func(ci *sandbox.ContainerInstance) { ci.AgentConnected = false }, asks: 3, cause: "agent-disconnected",
+			says: "ecs:Poll"},
+		"registers for ever": {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "REGISTERING" }, asks: 3, cause: "still-registering"},
+		"has deregistered it": {edit: func(ci *sandbox.ContainerInstance) { ci.Status = "INACTIVE" }, asks: 1,
+			cause: "container-instance-inactive", says: "agent.db"},
+		"failed to register it": {edit: func(ci *sandbox.ContainerInstance) { ci.Status, ci.StatusReason = "REGISTRATION_FAILED", "no trunk" },
+			asks: 1, cause: "registration-failed", says: "no trunk"},
+		"knows it as another's": {edit: func(ci *sandbox.ContainerInstance) { ci.EC2InstanceID = "i-0fedcba9876543210" }, asks: 1,
+			cause: "foreign-container-instance", says: "i-0fedcba9876543210"},
+		"does not know it": {edit: func(ci *sandbox.ContainerInstance) { ci.Arn = "arn:another" }, asks: 3,
+			cause: "container-instance-unknown", says: "in another account or region"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -388,10 +403,11 @@ func TestLastResponseOfECSCounts(t *testing.T) {
 		cause   string   // empty if it registered
 		asked   int
 	}{
-		"disconnected, then silence":                     {[]string{"disconnected"}, "agent-disconnected", 2},
-		"disconnected, throttled, then silence":          {[]string{"disconnected", "throttled"}, "agent-disconnected", 3},
-		"disconnected, throttled, connected":             {[]string{"disconnected", "throttled", "connected"}, "", 3},
-		"disconnected, and throttled for ever":           {[]string{"disconnected", "throttled", "throttled", "throttled", "throttled"}, "agent-disconnected", 5},
+		"disconnected, then silence":            {[]string{"disconnected"}, "agent-disconnected", 2},
+		"disconnected, throttled, then silence": {[]string{"disconnected", "throttled"}, "agent-disconnected", 3},
+		"disconnected, throttled, connected":    {[]string{"disconnected", "throttled", "connected"}, "", 3},
+		"disconnected, and throttled for ever": {[]string{"disconnected", "throttled", "throttled", "throttled", "throttled"},
+			"agent-disconnected", 5},
 		"throttled, then silence: the agent is believed": {[]string{"throttled"}, "", 2},
 		"throttled, then connected":                      {[]string{"throttled", "throttled", "connected"}, "", 3},
 		"throttled, then disconnected":                   {[]string{"throttled", "disconnected"}, "agent-disconnected", 3},
@@ -515,7 +531,8 @@ func TestInterruptedVerifySendsNoSignals(t *testing.T) {
 			Stacks: map[string][]string{"stack": {"Workers"}},
 		},
 	)
-	m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers", "ON_FAILURE", "unhealthy", "TIMEOUT", "10m").
+	m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers", "ON_FAILURE", "unhealthy", "TIMEOUT",
+		"10m").
 		mustConfigure()
 	ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer stop()

@@ -101,7 +101,8 @@ func (r *run) set(file *ecsconfig.File, ref cluster.Ref) error {
 			return fix.Wrap(fmt.Errorf("%s: ECS_CLUSTER cannot be set this way", origin), fix.Do("Remove it, and set the cluster with --cluster."))
 		case s.Key == regionKey && s.Value != r.Identity.Region:
 			return fix.Wrap(
-				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster in that region", origin, regionKey, r.Identity.Region),
+				fmt.Errorf("%s: %s must be %s, the region of this instance: it can only join a cluster in that region", origin, regionKey,
+					r.Identity.Region),
 				fix.Do("Remove "+regionKey+" from the settings; the ECS agent takes the region from the metadata service."))
 		}
 		if err := file.Set(s.Key, s.Value); err != nil {

@@ -28,16 +28,20 @@ func TestFileThatTheAgentMisreadsIsNotReportedAsCorrect(t *testing.T) {
 		before, after string // after: empty if unchanged
 		warns         []string
 	}{
-		"the region of another instance (amazon-ecs-agent#750)": {"AWS_DEFAULT_REGION=us-east-1\nECS_CLUSTER=prod\n", "AWS_DEFAULT_REGION=eu-central-1\nECS_CLUSTER=prod\n",
+		"the region of another instance (amazon-ecs-agent#750)": {"AWS_DEFAULT_REGION=us-east-1\nECS_CLUSTER=prod\n",
+			"AWS_DEFAULT_REGION=eu-central-1\nECS_CLUSTER=prod\n",
 			[]string{"ecs.config:1: AWS_DEFAULT_REGION is us-east-1, and this instance is in eu-central-1"}},
-		"escaped JSON": {"ECS_CLUSTER=prod\nECS_AVAILABLE_LOGGING_DRIVERS=[\\\"json-file\\\"]\n", "ECS_CLUSTER=prod\nECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\"]\n",
+		"escaped JSON": {"ECS_CLUSTER=prod\nECS_AVAILABLE_LOGGING_DRIVERS=[\\\"json-file\\\"]\n",
+			"ECS_CLUSTER=prod\nECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\"]\n",
 			[]string{"ecs.config:2: ECS_AVAILABLE_LOGGING_DRIVERS"}},
-		"two settings on a line": {"ECS_CLUSTER=prod ECS_RESERVED_MEMORY=256\n", "ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\n", []string{"ecs.config:1: ECS_RESERVED_MEMORY"}},
-		"a comment behind":       {"ECS_CLUSTER=prod # main\n", "ECS_CLUSTER=prod\n", []string{"ecs.config:1: ECS_CLUSTER"}},
-		"UTF-16 (PowerShell)":    {inUTF16("ECS_CLUSTER=prod\n"), "ECS_CLUSTER=prod\n", []string{"UTF-16"}},
+		"two settings on a line": {"ECS_CLUSTER=prod ECS_RESERVED_MEMORY=256\n", "ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=256\n",
+			[]string{"ecs.config:1: ECS_RESERVED_MEMORY"}},
+		"a comment behind":    {"ECS_CLUSTER=prod # main\n", "ECS_CLUSTER=prod\n", []string{"ecs.config:1: ECS_CLUSTER"}},
+		"UTF-16 (PowerShell)": {inUTF16("ECS_CLUSTER=prod\n"), "ECS_CLUSTER=prod\n", []string{"UTF-16"}},
 		"a value that counts for nothing": {"ECS_CLUSTER=prod\nECS_IMAGE_CLEANUP_INTERVAL=1m\n", "",
 			[]string{"ecs.config:2: ECS_IMAGE_CLEANUP_INTERVAL is below the minimum of 10m"}},
-		"an unknown key": {"ECS_CLUSTER=prod\nECS_RESERVE_MEMORIES=1\n", "", []string{"ecs.config:2: ECS_RESERVE_MEMORIES", "ECS_RESERVED_MEMORY"}},
+		"an unknown key": {"ECS_CLUSTER=prod\nECS_RESERVE_MEMORIES=1\n", "", []string{"ecs.config:2: ECS_RESERVE_MEMORIES",
+			"ECS_RESERVED_MEMORY"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,16 +87,24 @@ func TestSettingsThatStopTheAgentAreRejectedBeforeWriting(t *testing.T) {
 		ecs   string
 		says  []string
 	}{
-		"invalid JSON":                   {files: map[string]string{ecsConfig: "ECS_INSTANCE_ATTRIBUTES={\"a\":\n"}, says: []string{"ecs.config:1: ECS_INSTANCE_ATTRIBUTES", "the ECS agent exits"}},
-		"an unknown logging driver":      {files: map[string]string{ecsConfig: "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslog\"]\n"}, says: []string{"ecs.config:1: ECS_AVAILABLE_LOGGING_DRIVERS"}},
-		"an attribute that is too long":  {files: map[string]string{ecsConfig: "ECS_INSTANCE_ATTRIBUTES={\"a\":\"" + long + "\"}\n"}, says: []string{"129 characters", "ECS rejects the registration"}},
-		"an invalid ecs.config.json":     {files: map[string]string{"etc/ecs/ecs.config.json": `{"Cluster": `}, says: []string{"ecs.config.json"}},
-		"the image's file":               {files: map[string]string{"var/lib/ecs/ecs.config": "ECS_INSTANCE_ATTRIBUTES={\"a\":\n"}, says: []string{"var/lib/ecs/ecs.config:1: ECS_INSTANCE_ATTRIBUTES"}},
-		"more memory than there is":      {files: map[string]string{ecsConfig: "ECS_RESERVED_MEMORY=2048\n"}, says: []string{"ECS_RESERVED_MEMORY is 2048", "1024 MiB"}},
+		"invalid JSON": {files: map[string]string{ecsConfig: "ECS_INSTANCE_ATTRIBUTES={\"a\":\n"},
+			says: []string{"ecs.config:1: ECS_INSTANCE_ATTRIBUTES", "the ECS agent exits"}},
+		"an unknown logging driver": {files: map[string]string{ecsConfig: "ECS_AVAILABLE_LOGGING_DRIVERS=[\"awslog\"]\n"},
+			says: []string{"ecs.config:1: ECS_AVAILABLE_LOGGING_DRIVERS"}},
+		"an attribute that is too long": {files: map[string]string{ecsConfig: "ECS_INSTANCE_ATTRIBUTES={\"a\":\"" + long + "\"}\n"},
+			says: []string{"129 characters", "ECS rejects the registration"}},
+		"an invalid ecs.config.json": {files: map[string]string{"etc/ecs/ecs.config.json": `{"Cluster": `},
+			says: []string{"ecs.config.json"}},
+		"the image's file": {files: map[string]string{"var/lib/ecs/ecs.config": "ECS_INSTANCE_ATTRIBUTES={\"a\":\n"},
+			says: []string{"var/lib/ecs/ecs.config:1: ECS_INSTANCE_ATTRIBUTES"}},
+		"more memory than there is": {files: map[string]string{ecsConfig: "ECS_RESERVED_MEMORY=2048\n"},
+			says: []string{"ECS_RESERVED_MEMORY is 2048", "1024 MiB"}},
 		"more memory than there is, set": {ecs: "ECS_RESERVED_MEMORY=2048", says: []string{"ECS_RESERVED_MEMORY is 2048", "1024 MiB"}},
-		"another region, set":            {ecs: "AWS_DEFAULT_REGION=us-east-1", says: []string{"flag --ecs", "AWS_DEFAULT_REGION must be eu-central-1"}},
-		"a mistyped key, set":            {ecs: "ECS_RESERVE_MEMORY=256", says: []string{"flag --ecs", "ECS_RESERVED_MEMORY"}},
-		"an attribute too long, set":     {ecs: `ECS_INSTANCE_ATTRIBUTES={"a":"` + long + `"}`, says: []string{"flag --ecs", "ECS_INSTANCE_ATTRIBUTES"}},
+		"another region, set": {ecs: "AWS_DEFAULT_REGION=us-east-1",
+			says: []string{"flag --ecs", "AWS_DEFAULT_REGION must be eu-central-1"}},
+		"a mistyped key, set": {ecs: "ECS_RESERVE_MEMORY=256", says: []string{"flag --ecs", "ECS_RESERVED_MEMORY"}},
+		"an attribute too long, set": {ecs: `ECS_INSTANCE_ATTRIBUTES={"a":"` + long + `"}`,
+			says: []string{"flag --ecs", "ECS_INSTANCE_ATTRIBUTES"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,8 @@ func TestAFixNamesWhatTheInstanceHas(t *testing.T) {
 	const (
 		failed = "Error registering container instance: operation error ECS: RegisterContainerInstance, " +
 			`request send failed, Post "https://ecs.eu-central-1.amazonaws.com/": `
-		invalid = "Error registering container instance: api error UnrecognizedClientException: The security token included in the request is invalid."
+		invalid = "Error registering container instance: api error UnrecognizedClientException: The security token included in the request is " +
+			"invalid."
 		refused = failed + "dial tcp 52.94.1.1:443: connect: connection refused"
 		proxied = failed + "proxyconnect tcp: dial tcp 10.0.0.8:3128: connect: connection refused"
 		keys    = "ECS_CLUSTER=prod\nAWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nAWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI\n"

@@ -15,8 +15,10 @@ import (
 )
 
 func TestBootstrap(t *testing.T) {
-	const failed = `{"cause": {"id": "bootstrap-failed", "summary": "no cluster prdo", "remedy": "mend it"}, "started_at": "2026-01-02T03:00:00Z"}`
-	const undelivered = `{"outcome": "registered", "deliveries": [{"to": "launch hook redy", "what": "CONTINUE", "error": "no such hook"}], "started_at": "2026-01-02T03:00:00Z"}`
+	const failed = `{"cause": {"id": "bootstrap-failed", "summary": "no cluster prdo", "remedy": "mend it"}, "started_at": ` +
+		`"2026-01-02T03:00:00Z"}`
+	const undelivered = `{"outcome": "registered", "deliveries": [{"to": "launch hook redy", "what": "CONTINUE", "error": "no such ` +
+		`hook"}], "started_at": "2026-01-02T03:00:00Z"}`
 	ran := func(minute int) record.Record {
 		return record.Record{InstanceID: "i-1", Cluster: "prod", ClusterOrigin: "flag --cluster",
 			At: time.Date(2026, 1, 2, 3, minute, 0, 0, time.UTC)}

@@ -124,7 +124,8 @@ func configScenarios() []scenario {
 		{"more memory is reserved than there is", func(t *testing.T, w *world) {
 			w.write(t, "/etc/ecs/ecs.config", "ECS_CLUSTER=prod\nECS_RESERVED_MEMORY=16384\n")
 			w.gone(t, "error",
-				"Error registering container instance: api register-container-instance: reserved memory is higher than available memory on the host, total memory: 7812, reserved: 16384")
+				"Error registering container instance: api register-container-instance: reserved memory is higher than available memory on the "+
+					"host, total memory: 7812, reserved: 16384")
 		}, []string{"reserved-memory-above-ram"}},
 		{"agent.db holds another cluster for this instance", remembers(sandbox.Checkpoint{Cluster: "default", InstanceID: self, ARN: oldCI}),
 			[]string{"saved-cluster-mismatch"}},

@@ -168,7 +168,8 @@ func TestAFileSystemThatHangsHoldsUpNoOther(t *testing.T) {
 		if got := first(r); !strings.HasPrefix(got, "fail disk-full: the file system of /var/log is full") {
 			t.Error(got)
 		}
-		if got := r.Findings[1].Summary; got != "/var/lib/ecs does not respond: its file system hangs, for example because an NFS server is down" {
+		if got := r.Findings[1].Summary; got != "/var/lib/ecs does not respond: its file system hangs, for example because an NFS server is "+
+			"down" {
 			t.Error(got)
 		}
 	})

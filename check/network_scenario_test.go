@@ -149,8 +149,9 @@ func networkScenarios() []scenario {
 		}, []string{"poll-denied"}},
 		{"the VPC endpoint's policy denies", func(_ *testing.T, w *world) {
 			w.Inject(sandbox.Fault{Service: sandbox.ECS, Action: "DiscoverPollEndpoint", Status: http.StatusBadRequest,
-				Code:    "AccessDeniedException",
-				Message: "User: arn:aws:sts::1:assumed-role/r/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action"})
+				Code: "AccessDeniedException",
+				Message: "User: arn:aws:sts::1:assumed-role/r/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint because no VPC endpoint " +
+					"policy allows the ecs:DiscoverPollEndpoint action"})
 		}, []string{"endpoint-policy"}},
 	}
 }

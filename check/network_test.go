@@ -21,7 +21,8 @@ import (
 	"muster/internal/sandbox"
 )
 
-const proxied = "ECS_CLUSTER=prod\nHTTP_PROXY=http://corp:hunter2@proxy.corp:3128\nNO_PROXY=169.254.169.254, 169.254.170.2,/var/run/docker.sock\n"
+const proxied = "ECS_CLUSTER=prod\nHTTP_PROXY=http://corp:hunter2@proxy.corp:3128\nNO_PROXY=169.254.169.254, " +
+	"169.254.170.2,/var/run/docker.sock\n"
 
 // behindProxy arranges an instance whose ECS agent can reach AWS only through a proxy.
 func behindProxy(t *testing.T, w *world) {
@@ -38,7 +39,8 @@ func TestNetworkFindings(t *testing.T) {
 	}{
 		"no proxy": {"proxy", func(*testing.T, *world) {}, "pass proxy: no proxy is set"},
 		"a proxy with all that it must leave out": {"proxy", behindProxy,
-			"pass proxy: NO_PROXY exempts local addresses | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; /etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock"},
+			"pass proxy: NO_PROXY exempts local addresses | /etc/ecs/ecs.config:2: proxy of the ECS agent http://[masked]@proxy.corp:3128; " +
+				"/etc/ecs/ecs.config:3: NO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock"},
 		"a proxy that takes the tasks' credentials": {"proxy",
 			file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,/var/run/docker.sock\n"),
 			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent also uses the proxy for 169.254.170.2"},
@@ -59,7 +61,8 @@ func TestNetworkFindings(t *testing.T) {
 		"a proxy for https alone": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\n"),
 			"pass proxy: the proxy is not used for local addresses"},
 		"the line for http counts": {"proxy", file("/etc/ecs/ecs.config", "HTTPS_PROXY=p:1\nHTTP_PROXY=q:1\n"),
-			"fail no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent also uses the proxy for 169.254.169.254 | /etc/ecs/ecs.config:1 and /etc/ecs/ecs.config:2: proxies of the ECS agent p:1 q:1"},
+			"fail no-proxy-incomplete: /etc/ecs/ecs.config:2: the ECS agent also uses the proxy for 169.254.169.254 | /etc/ecs/ecs.config:1 and " +
+				"/etc/ecs/ecs.config:2: proxies of the ECS agent p:1 q:1"},
 		"a socket needs no proxy": {"proxy", file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.0.0/16\n"),
 			"warn no-proxy-incomplete: /etc/ecs/ecs.config:2: NO_PROXY lacks /var/run/docker.sock, which AWS recommends"},
 		"a network left out counts": {"proxy", file("/etc/ecs/ecs.config", "HTTP_PROXY=p:1\nNO_PROXY=169.254.0.0/16,/var/run/docker.sock\n"),
@@ -73,7 +76,8 @@ func TestNetworkFindings(t *testing.T) {
 			"fail no-proxy-incomplete: /var/lib/ecs/ecs.config:1: the ECS agent"},
 		"all of it in the AMI": {"proxy", file("/var/lib/ecs/ecs.config",
 			"HTTP_PROXY=p:1\nNO_PROXY=169.254.169.254,169.254.170.2,/var/run/docker.sock\n"),
-			"pass proxy: NO_PROXY exempts local addresses | /var/lib/ecs/ecs.config:1: proxy of the ECS agent p:1; /var/lib/ecs/ecs.config:2: NO_PROXY="},
+			"pass proxy: NO_PROXY exempts local addresses | /var/lib/ecs/ecs.config:1: proxy of the ECS agent p:1; /var/lib/ecs/ecs.config:2: " +
+				"NO_PROXY="},
 		"an AMI's file that ecs-init cannot read": {"proxy", func(t *testing.T, w *world) { w.write(t, "/var/lib/ecs/ecs.config/a", "") },
 			"pass proxy: no proxy is set"},
 		"a drop-in that cannot be read": {"proxy", file("/etc/systemd/system/ecs.service.d", "no directory"), "unknown proxy: "},
@@ -91,9 +95,11 @@ func TestNetworkFindings(t *testing.T) {
 		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() },
 			"pass dns: all names resolve | 127.0.0.1: 127.0.0.1 (public)"},
 		"reached through the proxy": {"ecs-endpoints", behindProxy,
-			"pass ecs-endpoints: all ECS endpoints answer | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): reached, HTTP status 404"},
+			"pass ecs-endpoints: all ECS endpoints answer | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): " +
+				"reached, HTTP status 404"},
 		"a proxy that is down": {"ecs-endpoints", func(t *testing.T, w *world) { behindProxy(t, w); w.net.answers["proxy"] = refusedBy() },
-			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
+			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | " +
+				"https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
 		"a hook that cannot be told": {"ecs-endpoints", func(_ *testing.T, w *world) {
 			w.Config.LifecycleHook = "ready"
 			w.net.answers["autoscaling"] = timedOut()
@@ -292,7 +298,9 @@ func TestIPv6(t *testing.T) {
 		want     string
 	}{
 		"no IPv4": {netpath.Families{V6: true}, "", dual, nil, false,
-			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com ([2600:1f14::3]:443)"},
+			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | " +
+				"ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com " +
+				"([2600:1f14::3]:443)"},
 		"set to ipv6": {netpath.Families{V4: true, V6: true}, setting + "IPv6\n", dual, nil, false,
 			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws"},
 		"set to nonsense": {netpath.Families{V4: true, V6: true}, setting + "both\n", nil, nil, false,
@@ -343,9 +351,12 @@ func (registeredAgent) Metadata(context.Context) (ecsagent.Metadata, error) {
 // Each partition has its own domains, and FIPS endpoints have their own names.
 func TestTheNamesFollowThePartition(t *testing.T) {
 	for endpoint, want := range map[string]string{
-		"https://ecs.cn-north-1.amazonaws.com.cn":          "ecs.cn-north-1.amazonaws.com.cn ecs-a-1.cn-north-1.amazonaws.com.cn ecs-t-1.cn-north-1.amazonaws.com.cn",
-		"https://ecs-fips.us-gov-west-1.amazonaws.com":     "ecs-fips.us-gov-west-1.amazonaws.com ecs-a-1.us-gov-west-1.amazonaws.com ecs-t-1.us-gov-west-1.amazonaws.com",
-		"https://ecs.us-iso-east-1.c2s.ic.gov":             "ecs.us-iso-east-1.c2s.ic.gov ecs-a-1.us-iso-east-1.c2s.ic.gov ecs-t-1.us-iso-east-1.c2s.ic.gov",
+		"https://ecs.cn-north-1.amazonaws.com.cn": "ecs.cn-north-1.amazonaws.com.cn ecs-a-1.cn-north-1.amazonaws.com.cn " +
+			"ecs-t-1.cn-north-1.amazonaws.com.cn",
+		"https://ecs-fips.us-gov-west-1.amazonaws.com": "ecs-fips.us-gov-west-1.amazonaws.com ecs-a-1.us-gov-west-1.amazonaws.com " +
+			"ecs-t-1.us-gov-west-1.amazonaws.com",
+		"https://ecs.us-iso-east-1.c2s.ic.gov": "ecs.us-iso-east-1.c2s.ic.gov ecs-a-1.us-iso-east-1.c2s.ic.gov " +
+			"ecs-t-1.us-iso-east-1.c2s.ic.gov",
 		"https://ecs.eu-central-1.api.aws":                 "ecs.eu-central-1.api.aws ecs-a-1.eu-central-1.api.aws ecs-t-1.eu-central-1.api.aws",
 		"https://vpce-1.ecs.eu-central-1.vpce.example.com": "vpce-1.ecs.eu-central-1.vpce.example.com",
 	} {
@@ -369,8 +380,10 @@ func TestTheNamesFollowThePartition(t *testing.T) {
 // The fix depends on the policy that denies the action. The messages come from the IAM user guide, "Troubleshoot access
 // denied error messages".
 func TestADenialIsFixedWhereItComesFrom(t *testing.T) {
-	const denied = "User: arn:aws-cn:sts::123456789012:assumed-role/ecs-node/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint on resource: * "
-	const attach = "aws iam attach-role-policy --role-name ecs-node --policy-arn arn:aws-cn:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+	const denied = "User: arn:aws-cn:sts::123456789012:assumed-role/ecs-node/i-1 is not authorized to perform: ecs:DiscoverPollEndpoint on " +
+		"resource: * "
+	const attach = "aws iam attach-role-policy --role-name ecs-node --policy-arn " +
+		"arn:aws-cn:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 	for message, want := range map[string][]string{
 		"because no identity-based policy allows the ecs:DiscoverPollEndpoint action": {"poll-denied",
 			"the instance role does not allow ecs:DiscoverPollEndpoint", attach},

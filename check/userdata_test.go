@@ -80,7 +80,8 @@ func TestUserDataFindings(t *testing.T) {
 	const script = "#!/bin/bash\ntrue\n"
 	errors := file(
 		"/var/lib/cloud/data/result.json",
-		`{"v1":{"datasource":"DataSourceEc2Local","errors":["('scripts_user', RuntimeError('Runparts: 1 failures (part-001) in 1 attempted commands'))"]}}`,
+		`{"v1":{"datasource":"DataSourceEc2Local","errors":["('scripts_user', RuntimeError('Runparts: 1 failures (part-001) in 1 attempted `+
+			`commands'))"]}}`,
 	)
 	for name, c := range map[string]struct {
 		arrange func(*testing.T, *world)

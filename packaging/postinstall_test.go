@@ -45,7 +45,8 @@ func TestThePackageEnablesNothingOnAnOldSystemd(t *testing.T) {
 }
 
 func TestThePackageSaysNothingOfANewerSystemdOrOfNone(t *testing.T) {
-	for _, version := range []string{"systemd 248 (v248.3)", "systemd 252 (252.23-3.amzn2023)", "systemd 255 (255.4-1ubuntu8.8)", "systemd 257 (257.7-1)", "", "something else"} {
+	for _, version := range []string{"systemd 248 (v248.3)", "systemd 252 (252.23-3.amzn2023)", "systemd 255 (255.4-1ubuntu8.8)",
+		"systemd 257 (257.7-1)", "", "something else"} {
 		if said, _ := install(t, version, "configure"); strings.Contains(said, "older") {
 			t.Errorf("%q: %s", version, said)
 		}

@@ -51,16 +51,21 @@ func TestFixPrefersAGroupOnlyIfAReferenceWorks(t *testing.T) {
 		change func(w *World, src *Endpoint)
 		peer   string
 	}{
-		"one group":                     {func(*World, *Endpoint) {}, "UserIdGroupPairs=[{GroupId=sg-a}]"},
-		"one besides the default":       {func(_ *World, s *Endpoint) { s.Groups = []string{"sg-default", "sg-a"} }, "UserIdGroupPairs=[{GroupId=sg-a}]"},
-		"only the default":              {func(_ *World, s *Endpoint) { s.Groups = []string{"sg-default"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
-		"two groups":                    {func(_ *World, s *Endpoint) { s.Groups = []string{"sg-b", "sg-a"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
-		"another account":               {func(_ *World, s *Endpoint) { s.Account = "222222222222" }, "UserIdGroupPairs=[{GroupId=sg-a,UserId=222222222222}]"},
-		"another VPC":                   {func(_ *World, s *Endpoint) { s.VPC = "vpc-2" }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
-		"another region":                {func(_ *World, s *Endpoint) { s.Region = "us-east-1" }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
-		"an appliance on the way":       {func(w *World, _ *Endpoint) { w.Middleboxes = map[SubnetPair]string{{"subnet-3", "subnet-1"}: "fw"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
-		"groups of the peer not known":  {func(_ *World, s *Endpoint) { s.Unread = Unread{Reason: "throttled"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
-		"a peer that is dialled over 6": {func(_ *World, s *Endpoint) { s.Addrs, s.VPC = addrs("fd00::5"), "vpc-2" }, "Ipv6Ranges=[{CidrIpv6=fd00::5/128}]"},
+		"one group": {func(*World, *Endpoint) {}, "UserIdGroupPairs=[{GroupId=sg-a}]"},
+		"one besides the default": {func(_ *World, s *Endpoint) { s.Groups = []string{"sg-default", "sg-a"} },
+			"UserIdGroupPairs=[{GroupId=sg-a}]"},
+		"only the default": {func(_ *World, s *Endpoint) { s.Groups = []string{"sg-default"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
+		"two groups":       {func(_ *World, s *Endpoint) { s.Groups = []string{"sg-b", "sg-a"} }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
+		"another account": {func(_ *World, s *Endpoint) { s.Account = "222222222222" },
+			"UserIdGroupPairs=[{GroupId=sg-a,UserId=222222222222}]"},
+		"another VPC":    {func(_ *World, s *Endpoint) { s.VPC = "vpc-2" }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
+		"another region": {func(_ *World, s *Endpoint) { s.Region = "us-east-1" }, "IpRanges=[{CidrIp=10.0.1.5/32}]"},
+		"an appliance on the way": {func(w *World, _ *Endpoint) { w.Middleboxes = map[SubnetPair]string{{"subnet-3", "subnet-1"}: "fw"} },
+			"IpRanges=[{CidrIp=10.0.1.5/32}]"},
+		"groups of the peer not known": {func(_ *World, s *Endpoint) { s.Unread = Unread{Reason: "throttled"} },
+			"IpRanges=[{CidrIp=10.0.1.5/32}]"},
+		"a peer that is dialled over 6": {func(_ *World, s *Endpoint) { s.Addrs, s.VPC = addrs("fd00::5"), "vpc-2" },
+			"Ipv6Ranges=[{CidrIpv6=fd00::5/128}]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, p1, _, q := theCase()
@@ -78,10 +83,11 @@ func TestFixExtendsTheGroupWithARuleForTheNeed(t *testing.T) {
 		groups   []Group
 		expected string
 	}{
-		"admits the peer in part": {[]Group{openGroup("sg-1", allow("tcp", 47100, 47109, "sg-x")), openGroup("sg-2", allow("tcp", 47100, 47101, "sg-a"))}, "sg-2"},
-		"speaks of the ports":     {[]Group{openGroup("sg-1"), openGroup("sg-2", allow("tcp", 47100, 47109, "sg-x"))}, "sg-2"},
-		"first but the default":   {[]Group{{ID: "sg-1", Name: "default"}, openGroup("sg-2")}, "sg-2"},
-		"only the default":        {[]Group{{ID: "sg-1", Name: "default"}}, "sg-1"},
+		"admits the peer in part": {[]Group{openGroup("sg-1", allow("tcp", 47100, 47109, "sg-x")),
+			openGroup("sg-2", allow("tcp", 47100, 47101, "sg-a"))}, "sg-2"},
+		"speaks of the ports":   {[]Group{openGroup("sg-1"), openGroup("sg-2", allow("tcp", 47100, 47109, "sg-x"))}, "sg-2"},
+		"first but the default": {[]Group{{ID: "sg-1", Name: "default"}, openGroup("sg-2")}, "sg-2"},
+		"only the default":      {[]Group{{ID: "sg-1", Name: "default"}}, "sg-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, p1, _, q := theCase()

@@ -62,7 +62,8 @@ func (o Opening) purpose(n Need) string {
 	if o.Pairs > 1 {
 		pairs = fmt.Sprintf("%d pairs", o.Pairs)
 	}
-	return fmt.Sprintf("%s %s%s: %s -> %s (%s)", n.Protocol, o.Ports.Intersect(n.Ports.set()), n.label(), abbreviate(o.From), abbreviate(o.To), pairs)
+	return fmt.Sprintf("%s %s%s: %s -> %s (%s)", n.Protocol, o.Ports.Intersect(n.Ports.set()), n.label(), abbreviate(o.From), abbreviate(o.To),
+		pairs)
 }
 
 // abbreviate returns the first names and the number of the others.

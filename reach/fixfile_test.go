@@ -21,7 +21,8 @@ func TestFixFormatsContainTheSameRules(t *testing.T) {
 			}
 		}
 		slices.Sort(expected)
-		for format, read := range map[string]func(string) []string{"cli": readCommands, "cloudformation": readTemplate, "terraform": readTerraform} {
+		for format, read := range map[string]func(string) []string{"cli": readCommands, "cloudformation": readTemplate,
+			"terraform": readTerraform} {
 			got := read(FixFile(format, "cluster prod", openings))
 			slices.Sort(got)
 			if !slices.Equal(got, expected) {
@@ -62,7 +63,8 @@ func readCommands(file string) (out []string) {
 				}
 			}
 			protocol, _, _ := strings.Cut(p, ",")
-			out = append(out, fmt.Sprintf("%s %s %s %s-%s %s", group, direction, protocol, between(p, "FromPort=", ","), between(p, "ToPort=", ","), peer))
+			out = append(out, fmt.Sprintf("%s %s %s %s-%s %s", group, direction, protocol, between(p, "FromPort=", ","), between(p, "ToPort=", ","),
+				peer))
 		}
 	}
 	return out
@@ -73,7 +75,8 @@ func readTemplate(file string) (out []string) {
 		direction, _, _ := strings.Cut(part, "\n")
 		value := func(key string) string { return strings.Trim(between(part, " "+key+": ", "\n"), `"`) }
 		peer := value("SourceSecurityGroupId") + value("DestinationSecurityGroupId") + value("CidrIp") + value("CidrIpv6")
-		out = append(out, fmt.Sprintf("%s %s %s %s-%s %s", value("GroupId"), strings.ToLower(direction), value("IpProtocol"), value("FromPort"), value("ToPort"), peer))
+		out = append(out, fmt.Sprintf("%s %s %s %s-%s %s", value("GroupId"), strings.ToLower(direction), value("IpProtocol"), value("FromPort"),
+			value("ToPort"), peer))
 	}
 	return out
 }
@@ -86,14 +89,16 @@ func readTerraform(file string) (out []string) {
 		if at := strings.Index(peer, "/sg-"); at >= 0 {
 			peer = peer[at+1:]
 		}
-		out = append(out, fmt.Sprintf("%s %s %s %s-%s %s", value("security_group_id"), direction, value("ip_protocol"), value("from_port"), value("to_port"), peer))
+		out = append(out, fmt.Sprintf("%s %s %s %s-%s %s", value("security_group_id"), direction, value("ip_protocol"), value("from_port"),
+			value("to_port"), peer))
 	}
 	return out
 }
 
 func TestTheFileNamesPairsAndPortsAboveEachRule(t *testing.T) {
 	w := World{Groups: []Group{openGroup("sg-cache"), openGroup("sg-batch")}}
-	eps := []Endpoint{endpoint("i-1", "10.0.1.1", "sg-cache"), endpoint("i-2", "10.0.1.2", "sg-cache"), endpoint("i-3\n", "10.0.1.3", "sg-batch")}
+	eps := []Endpoint{endpoint("i-1", "10.0.1.1", "sg-cache"), endpoint("i-2", "10.0.1.2", "sg-cache"),
+		endpoint("i-3\n", "10.0.1.3", "sg-batch")}
 	openings := Openings(nil, mustMatrix(t, w, eps, eps, caseNeed()))
 	text := FixFile("terraform", "cluster prod", openings)
 	contains(t, text, "# tcp 47100-47109 (ignite2 communication): i-1, i-2 -> i-3  (2 pairs)\n"+

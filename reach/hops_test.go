@@ -74,15 +74,19 @@ func TestUnreadDataIsUnknownAndNamesTheAction(t *testing.T) {
 		hop    Hop
 		action string
 	}{
-		"a group id that nobody returned": {func(_ *World, _, q *Endpoint) { q.Groups = []string{"sg-lost"} }, DestinationIngress, "ec2:DescribeSecurityGroups"},
+		"a group id that nobody returned": {func(_ *World, _, q *Endpoint) { q.Groups = []string{"sg-lost"} }, DestinationIngress,
+			"ec2:DescribeSecurityGroups"},
 		"rules denied": {func(w *World, _, _ *Endpoint) {
 			w.Groups[2] = Group{ID: "sg-q", Unread: Unread{"ec2:DescribeSecurityGroupRules", "AccessDenied"}}
 		}, DestinationIngress, "ec2:DescribeSecurityGroupRules"},
 		"the source's groups not known": {func(_ *World, p, _ *Endpoint) { p.Groups = nil }, SourceEgress, "ec2:DescribeNetworkInterfaces"},
-		"the interface denied":          {func(_ *World, _, q *Endpoint) { q.Unread = Unread{"ec2:DescribeInstances", "AccessDenied"} }, DestinationIngress, "ec2:DescribeInstances"},
-		"ACLs denied":                   {func(w *World, _, _ *Endpoint) { w.ACLs[0].Unread = Unread{"ec2:DescribeNetworkAcls", "AccessDenied"} }, SourceACL, "ec2:DescribeNetworkAcls"},
-		"an ACL that nobody returned":   {func(w *World, _, _ *Endpoint) { w.ACLs[0].Subnets = []string{"subnet-1"} }, DestinationACL, "ec2:DescribeNetworkAcls"},
-		"the subnet not known":          {func(_ *World, _, q *Endpoint) { q.Subnet = "" }, DestinationACL, "ec2:DescribeNetworkInterfaces"},
+		"the interface denied": {func(_ *World, _, q *Endpoint) { q.Unread = Unread{"ec2:DescribeInstances", "AccessDenied"} },
+			DestinationIngress, "ec2:DescribeInstances"},
+		"ACLs denied": {func(w *World, _, _ *Endpoint) { w.ACLs[0].Unread = Unread{"ec2:DescribeNetworkAcls", "AccessDenied"} },
+			SourceACL, "ec2:DescribeNetworkAcls"},
+		"an ACL that nobody returned": {func(w *World, _, _ *Endpoint) { w.ACLs[0].Subnets = []string{"subnet-1"} }, DestinationACL,
+			"ec2:DescribeNetworkAcls"},
+		"the subnet not known": {func(_ *World, _, q *Endpoint) { q.Subnet = "" }, DestinationACL, "ec2:DescribeNetworkInterfaces"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, p1, _, q := theCase(allow("tcp", 47100, 47109, "sg-a"), allow("tcp", 47100, 47109, "10.0.0.0/16"))

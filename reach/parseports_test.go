@@ -181,7 +181,8 @@ func TestTheGuideHoldsTheTable(t *testing.T) {
 }
 
 func FuzzParsePorts(f *testing.F) {
-	for _, seed := range []string{"ignite2,tomcat-cluster,tcp/9000-9009,udp/8301", "ignite2+rest+jetty", "tcp/9-8", "ignit2", ",", "6/1", "++/"} {
+	for _, seed := range []string{"ignite2,tomcat-cluster,tcp/9000-9009,udp/8301", "ignite2+rest+jetty", "tcp/9-8", "ignit2", ",", "6/1",
+		"++/"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -53,7 +53,8 @@ func (v Verdict) meaning(p Probe) string {
 	case NoRoute:
 		return v.withRules(
 			p.Port,
-			"the route tables of the two subnets have no route, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: admin-prohibited)",
+			"the route tables of the two subnets have no route, the peer is gone, or a firewall rejects it as prohibited (iptables and nftables: "+
+				"admin-prohibited)",
 		)
 	}
 	switch v.at(p.Port) {

@@ -70,9 +70,10 @@ func client(name string, needs ...Need) Role {
 
 func ignite2(name string) Profile {
 	return Profile{
-		Name:   name,
-		Source: "Ignite 2: TcpDiscoverySpi DFLT_PORT 47500, DFLT_PORT_RANGE 100, last port+range-1; TcpCommunicationSpi DFLT_PORT 47100, DFLT_PORT_RANGE 100",
-		Needs:  []Need{tcp("discovery", 47500, 47599), tcp("communication", 47100, 47199)},
+		Name: name,
+		Source: "Ignite 2: TcpDiscoverySpi DFLT_PORT 47500, DFLT_PORT_RANGE 100, last port+range-1; TcpCommunicationSpi DFLT_PORT 47100, " +
+			"DFLT_PORT_RANGE 100",
+		Needs: []Need{tcp("discovery", 47500, 47599), tcp("communication", 47100, 47199)},
 		Roles: []Role{
 			// ClientConnectorConfiguration.DFLT_PORT is 10800 and DFLT_PORT_RANGE is 100. The loop in
 			// ClientListenerProcessor includes port+range.
@@ -117,9 +118,10 @@ func ignite2Oddities() []Profile {
 			Warning: noMulticast + ": give Ignite the S3, load-balancer or static IP finder",
 		},
 		{
-			Name:   "ignite2-legacy",
-			Source: "Ignite 2: IpcSharedMemoryServerEndpoint 48100; IgniteConfiguration DFLT_TIME_SERVER_PORT_BASE 31100, range 100; the JMX port 49112 of ignite.sh",
-			Needs:  []Need{tcp("shared memory", 48100, 48199), udpRange("time server", 31100, 31199), served(tcp("JMX", 49112, 49112))},
+			Name: "ignite2-legacy",
+			Source: "Ignite 2: IpcSharedMemoryServerEndpoint 48100; IgniteConfiguration DFLT_TIME_SERVER_PORT_BASE 31100, range 100; the JMX " +
+				"port 49112 of ignite.sh",
+			Needs: []Need{tcp("shared memory", 48100, 48199), udpRange("time server", 31100, 31199), served(tcp("JMX", 49112, 49112))},
 		},
 	}
 }

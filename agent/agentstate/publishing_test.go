@@ -67,7 +67,8 @@ func TestEachCauseHasAFixOfItsOwn(t *testing.T) {
 
 func TestAPersonSeesThatNothingIsSent(t *testing.T) {
 	var out bytes.Buffer
-	if err := published(agentstate.Publishing{Overdue: ago(12 * time.Minute), Why: "locked by process 812"}).Table(&out, term.Style{}, now); err != nil {
+	if err := published(agentstate.Publishing{Overdue: ago(12 * time.Minute), Why: "locked by process 812"}).Table(&out, term.Style{},
+		now); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "NOTHING SENT for 12m: locked by process 812") {

@@ -183,8 +183,10 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 		"no right to ask":      {denied, []string{"muster-docker-proxy"}},
 		"no events":            {deaf, []string{"muster-docker-events"}},
 		"all is late":          {early, []string{"muster-identity", "muster-region", "muster-credentials", "muster-record", "muster-systemd"}},
-		"all is wrong":         {stays, []string{"muster-registration", "muster-impaired", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}},
-		"a departure, planned": {planned, []string{"muster-impaired", "muster-unhealthy", "muster-crash-loop", "muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}},
+		"all is wrong": {stays, []string{"muster-registration", "muster-impaired", "muster-unhealthy", "muster-crash-loop",
+			"muster-orphan", "muster-publishing", "muster-spool", "muster-dropped"}},
+		"a departure, planned": {planned, []string{"muster-impaired", "muster-unhealthy", "muster-crash-loop", "muster-orphan",
+			"muster-publishing", "muster-spool", "muster-dropped"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string

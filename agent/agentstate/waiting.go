@@ -35,7 +35,8 @@ func (w Waiting) fix() fix.Fix {
 		return fix.Do(
 			"Let this host reach the instance metadata service; muster-agent then continues by itself:",
 			"ip route get 169.254.169.254",
-			"curl -sS -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' -o /dev/null -w '%{http_code}\\n' http://169.254.169.254/latest/api/token",
+			"curl -sS -m 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' -o /dev/null -w '%{http_code}\\n' "+
+				"http://169.254.169.254/latest/api/token",
 		)
 	case NeedRegion:
 		return fix.Do(

@@ -103,7 +103,8 @@ func run(t *testing.T, test func(*world)) {
 func after(d time.Duration) { <-time.After(d); synctest.Wait() }
 
 func event(kind announce.Kind, container string) announce.Event {
-	return announce.Event{Kind: kind, At: time.Now(), Cluster: "prod", Instance: "i-1", Service: "web", Family: "web", Task: "arn:aws:ecs:x:1:task/prod/1", Container: container, Reason: "it is so"}
+	return announce.Event{Kind: kind, At: time.Now(), Cluster: "prod", Instance: "i-1", Service: "web", Family: "web",
+		Task: "arn:aws:ecs:x:1:task/prod/1", Container: container, Reason: "it is so"}
 }
 
 func TestATransitionIsInTheJournalAtOnceAndOnTheBusWithinASecond(t *testing.T) {
@@ -229,7 +230,8 @@ func TestARequestThatIsRefusedForGoodHoldsUpNothing(t *testing.T) {
 		calls := 0
 		w.fail = func() (bool, error) {
 			if calls++; calls == 1 {
-				return false, &awsapi.Error{Action: "events:PutEvents", Kind: awsapi.Failed, Code: "ValidationException", Status: 400, Err: errors.New("no")}
+				return false, &awsapi.Error{Action: "events:PutEvents", Kind: awsapi.Failed, Code: "ValidationException", Status: 400,
+					Err: errors.New("no")}
 			}
 			return true, nil
 		}
@@ -270,7 +272,8 @@ func TestPartOfAnAnswerCanBeARefusal(t *testing.T) {
 		again bool
 	}{
 		"InternalFailure": {awsapi.Failed, true}, "InternalException": {awsapi.Failed, true}, "ThrottlingException": {awsapi.Throttled, true},
-		"MalformedDetail": {awsapi.Failed, false}, "InvalidArgument": {awsapi.Failed, false}, "NotAuthorizedForSourceException": {awsapi.Denied, false},
+		"MalformedDetail": {awsapi.Failed, false}, "InvalidArgument": {awsapi.Failed, false}, "NotAuthorizedForSourceException": {awsapi.Denied,
+			false},
 	} {
 		run(t, func(w *world) {
 			w.refuse, w.kind = code, c.kind
@@ -321,7 +324,8 @@ func TestWithoutABusThereIsTheJournal(t *testing.T) {
 	}
 }
 
-var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOfMemory, announce.ChildOutOfMemory, announce.StartFailed, announce.CrashLoop,
+var all = []announce.Kind{announce.Unhealthy, announce.Recovered, announce.OutOfMemory, announce.ChildOutOfMemory, announce.StartFailed,
+	announce.CrashLoop,
 	announce.CrashLoopOver, announce.RegistrationLost, announce.RegistrationRegained, announce.Leaving,
 	announce.Orphan, announce.OrphanOver}
 
@@ -337,7 +341,8 @@ func TestEventsAreAsPublished(t *testing.T) {
 	run(t, func(w *world) {
 		for _, name := range hostile {
 			for _, kind := range all {
-				w.Announce(announce.Event{Kind: kind, At: time.Now(), Cluster: name, Instance: name, Service: name, Family: name, Task: name, Container: name, Reason: name})
+				w.Announce(announce.Event{Kind: kind, At: time.Now(), Cluster: name, Instance: name, Service: name, Family: name, Task: name,
+					Container: name, Reason: name})
 			}
 		}
 		after(2 * time.Minute)

@@ -96,7 +96,8 @@ func (e Event) subject() subject {
 // line writes the event to the journal.
 func (e Event) line(log *slog.Logger) {
 	attrs := []any{"phase", "event", "kind", string(e.Kind)}
-	for _, a := range []struct{ key, value string }{{"service", e.Service}, {"family", e.Family}, {"task", e.Task}, {"container", e.Container}} {
+	for _, a := range []struct{ key, value string }{{"service", e.Service}, {"family", e.Family}, {"task", e.Task},
+		{"container", e.Container}} {
 		if a.value != "" {
 			attrs = append(attrs, a.key, clip(a.value))
 		}

@@ -18,7 +18,8 @@ func TestEventsArriveOverTheWire(t *testing.T) {
 	schema := readSchema(t)
 	for name, fault := range map[string]sandbox.Fault{
 		"none": {Service: sandbox.ECS}, "throttled": {Kind: sandbox.KindThrottled}, "500": {Kind: sandbox.KindServer}, "reset": {Reset: true},
-		"expired": {Kind: sandbox.KindExpiredToken}, "denied": {Kind: sandbox.KindAccessDenied}, "in part": {Status: 200, Code: "InternalFailure"}, "half an answer": {Cut: true},
+		"expired": {Kind: sandbox.KindExpiredToken}, "denied": {Kind: sandbox.KindAccessDenied},
+		"in part": {Status: 200, Code: "InternalFailure"}, "half an answer": {Cut: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

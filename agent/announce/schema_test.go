@@ -108,9 +108,12 @@ func (s *schema) checkMembers(path string, v map[string]any, bad func(format str
 func TestTheSchemaCheckCanFail(t *testing.T) {
 	s := readSchema(t)
 	for _, text := range []string{
-		`[]`, `{}`, `{"schemaVersion":1,"id":"x","kind":"unhealthy","at":"today"}`, `{"schemaVersion":2,"id":"x","kind":"unhealthy","at":"2026-03-01T10:00:00Z"}`,
-		`{"schemaVersion":1,"id":"x","kind":"odd","at":"2026-03-01T10:00:00Z"}`, `{"schemaVersion":1,"id":"x","kind":"oom","at":"2026-03-01T10:00:00Z","more":1}`,
-		`{"schemaVersion":1,"id":"x","kind":"oom","at":"2026-03-01T10:00:00Z","repeated":0}`, `{"schemaVersion":1,"id":"","kind":"oom","at":"2026-03-01T10:00:00Z"}`,
+		`[]`, `{}`, `{"schemaVersion":1,"id":"x","kind":"unhealthy","at":"today"}`,
+		`{"schemaVersion":2,"id":"x","kind":"unhealthy","at":"2026-03-01T10:00:00Z"}`,
+		`{"schemaVersion":1,"id":"x","kind":"odd","at":"2026-03-01T10:00:00Z"}`,
+		`{"schemaVersion":1,"id":"x","kind":"oom","at":"2026-03-01T10:00:00Z","more":1}`,
+		`{"schemaVersion":1,"id":"x","kind":"oom","at":"2026-03-01T10:00:00Z","repeated":0}`,
+		`{"schemaVersion":1,"id":"","kind":"oom","at":"2026-03-01T10:00:00Z"}`,
 	} {
 		var v any
 		if err := json.Unmarshal([]byte(text), &v); err != nil {

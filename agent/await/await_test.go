@@ -42,7 +42,9 @@ func TestWhatComesLateIsLoggedOnceWhenMissedAndOnceWhenItCame(t *testing.T) {
 		if err != nil || len(b.List()) != 0 {
 			t.Errorf("%v, %+v", err, b.List())
 		}
-		if n := strings.Count(journal.String(), "\n"); n != 2 || !strings.Contains(journal.String(), "waiting for instance metadata: attempt 1: connection refused") || !strings.Contains(journal.String(), "instance metadata answered after 3h") {
+		if n := strings.Count(journal.String(), "\n"); n != 2 ||
+			!strings.Contains(journal.String(), "waiting for instance metadata: attempt 1: connection refused") ||
+			!strings.Contains(journal.String(), "instance metadata answered after 3h") {
 			t.Errorf("the journal: %s", journal)
 		}
 		for i := 1; i < len(asked); i++ {
@@ -97,7 +99,8 @@ func TestOurOwnLimitIsNamedAsOurs(t *testing.T) {
 	b.Missing(identity, os.NewSyscallError("socket", syscall.EMFILE))
 	s := agentstate.State{Waiting: b.List(), Docker: agentstate.Docker{Reachable: true}}
 	p := s.Problems(time.Now())[0]
-	if p.ID != "muster-identity" || p.Warning || !strings.Contains(strings.Join(p.Why, ""), "unknown: this process is out of file descriptors") || !strings.Contains(p.Fix.String(), "LimitNOFILE") {
+	if p.ID != "muster-identity" || p.Warning || !strings.Contains(strings.Join(p.Why, ""),
+		"unknown: this process is out of file descriptors") || !strings.Contains(p.Fix.String(), "LimitNOFILE") {
 		t.Errorf("%+v", p)
 	}
 }

@@ -77,7 +77,8 @@ var down = map[string]struct {
 		}
 	}, " crashes=5 exits=5", []string{"crash x0 1", "crash x1 1", "crash x2 1", "crash-loop x2 1"}},
 	"ECS waits longer and longer between its attempts": {func(s *scene) {
-		for i, gap := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 4 * time.Minute, 13 * time.Minute, 27 * time.Minute, 27 * time.Minute} {
+		for i, gap := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 4 * time.Minute, 13 * time.Minute, 27 * time.Minute,
+			27 * time.Minute} {
 			s.lives(fmt.Sprint("x", i), time.Second, 1)
 			s.passes(gap)
 		}

@@ -188,7 +188,8 @@ var sequences = map[string]struct {
 		s.lists(listed("a", "exited", "unhealthy"))
 	}, " exits=1 stops=1", nil},
 	"each event twice": {func(s *scene) {
-		for _, e := range []dockerapi.Event{s.makes("a", "health_status", health("unhealthy")), s.makes("a", "die", code(1)), s.makes("a", "start")} {
+		for _, e := range []dockerapi.Event{s.makes("a", "health_status", health("unhealthy")), s.makes("a", "die", code(1)),
+			s.makes("a", "start")} {
 			s.m.event(s.now, e)
 			s.m.event(s.now, e)
 			s.passes(time.Second)

@@ -108,7 +108,8 @@ func TestCountsWaitForTheService(t *testing.T) {
 		after(5 * time.Second)
 		key := containers.Key{Cluster: "prod", Service: "web", Container: "node"}
 		task := containers.Key{Cluster: "prod", Service: "web"}
-		want := []containers.Counts{{Key: task, Gauges: containers.Gauges{TasksUnknown: 1}}, {Key: key, Gauges: containers.Gauges{Running: 1, Healthy: 1}}}
+		want := []containers.Counts{{Key: task, Gauges: containers.Gauges{TasksUnknown: 1}},
+			{Key: key, Gauges: containers.Gauges{Running: 1, Healthy: 1}}}
 		if diff := cmp.Diff(want, w.Totals().Series); diff != "" {
 			t.Error(diff)
 		}
@@ -149,7 +150,8 @@ func (l late) TaskGroups(_ context.Context, _ string, arns []string) (map[string
 
 func TestAServiceThatCannotBeLookedUpAtFirstIsLookedUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := watch(t, newDocker(running(1)...), containers.NewServices(metadata{}, late{time.Now().Add(20 * time.Minute)}, slog.New(slog.DiscardHandler)), time.Minute, true)
+		w := watch(t, newDocker(running(1)...), containers.NewServices(metadata{}, late{time.Now().Add(20 * time.Minute)},
+			slog.New(slog.DiscardHandler)), time.Minute, true)
 		services := func() string {
 			for _, c := range w.Totals().Series {
 				if c.Running == 1 {

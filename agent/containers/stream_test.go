@@ -119,7 +119,8 @@ func TestABrokenStreamIsLoggedOnceBackedOffAndTakenBackWhenItWorks(t *testing.T)
 		synctest.Wait()
 		s := w.Snapshot()
 		// The last stream may have failed while the list after it is not finished yet.
-		if streams := int(m.streams.Load()); !s.Docker || s.Events.Failures != streams && s.Events.Failures != streams-1 || streams > 300 || time.Since(s.Listed) > time.Minute || time.Since(s.Events.Since) < 59*time.Minute {
+		if streams := int(m.streams.Load()); !s.Docker || s.Events.Failures != streams && s.Events.Failures != streams-1 || streams > 300 ||
+			time.Since(s.Listed) > time.Minute || time.Since(s.Events.Since) < 59*time.Minute {
 			t.Errorf("%d streams: %+v", streams, s)
 		}
 		m.bad.Store(false)
@@ -129,7 +130,8 @@ func TestABrokenStreamIsLoggedOnceBackedOffAndTakenBackWhenItWorks(t *testing.T)
 		}
 		cancel()
 		wait.Wait()
-		if got := out.String(); strings.Count(got, "event stream does not work") != 1 || strings.Count(got, "event stream works again") != 1 || strings.Count(got, "\n") != 2 {
+		if got := out.String(); strings.Count(got, "event stream does not work") != 1 || strings.Count(got, "event stream works again") != 1 ||
+			strings.Count(got, "\n") != 2 {
 			t.Errorf("the journal: %s", got)
 		}
 	})
@@ -160,7 +162,8 @@ func TestARestartOfDockerIsNoBrokenStream(t *testing.T) {
 func TestATaskOfAnotherAccountIsNoTaskOfECS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		labelled := func(id, task string) dockerapi.Summary {
-			return dockerapi.Summary{ID: id, Name: id, State: "running", Labels: map[string]string{"com.amazonaws.ecs.cluster": "prod", "com.amazonaws.ecs.task-arn": task,
+			return dockerapi.Summary{ID: id, Name: id, State: "running", Labels: map[string]string{"com.amazonaws.ecs.cluster": "prod",
+				"com.amazonaws.ecs.task-arn":       task,
 				"com.amazonaws.ecs.container-name": "app", "com.amazonaws.ecs.task-definition-family": "web"}}
 		}
 		w := containers.NewWatcher(newDocker(
@@ -214,7 +217,8 @@ func TestOurOwnLimitMakesDockerUnknown(t *testing.T) {
 		}
 		cancel()
 		wait.Wait()
-		if got := out.String(); !strings.Contains(got, "the state of Docker is unknown: this process is out of file descriptors") || strings.Contains(got, "cannot be watched") {
+		if got := out.String(); !strings.Contains(got, "whether Docker answers is unknown: this process is out of file descriptors") ||
+			strings.Contains(got, "cannot be watched") {
 			t.Error(got)
 		}
 	})

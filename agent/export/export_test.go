@@ -72,7 +72,8 @@ func TestTheFilesAreReplacedAndEveryoneMayReadThem(t *testing.T) {
 		if err := export.Textfile(prom, at, nil, samples()); err != nil {
 			t.Fatal(err)
 		}
-		if err := export.Inventory(inventory, map[string]string{"Verdict": "healthy"}, samples()); err != nil {
+		if err := export.Inventory(inventory, map[string]string{"Verdict": "healthy", "LastProblem": strings.Repeat("x", 9999)},
+			samples()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +104,8 @@ func TestTheInventoryHasTextsOfKnownValues(t *testing.T) {
 	if err := json.Unmarshal(data, &got); err != nil || got.SchemaVersion != "1.0" || got.TypeName != "Custom:Muster" {
 		t.Errorf("%v in %s", err, data)
 	}
-	if got.Content["Verdict"] != "healthy" || got.Content["MemoryUsed"] != "87.5" || got.Content["OOMKills"] != "3" || len(got.Content["LastProblem"]) > 4096 {
+	if got.Content["Verdict"] != "healthy" || got.Content["MemoryUsed"] != "87.5" || got.Content["OOMKills"] != "3" ||
+		len(got.Content["LastProblem"]) > 4096 {
 		t.Errorf("%v", got.Content)
 	}
 	if _, is := got.Content["DiskUsed"]; is {

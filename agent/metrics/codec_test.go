@@ -18,7 +18,8 @@ func sample(services int) Minute {
 	m := Minute{At: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}
 	for s := range services {
 		dims := []Dimension{dim("ClusterName", "production"), dim("ServiceName", fmt.Sprintf("team-%d-some-service-%d", s%7, s))}
-		for i, name := range []string{"HealthyContainers", "UnhealthyContainers", "StartingContainers", "RunningContainers", "Restarts", "Crashes", "OutOfMemoryKills", "CrashLoops"} {
+		for i, name := range []string{"HealthyContainers", "UnhealthyContainers", "StartingContainers", "RunningContainers", "Restarts",
+			"Crashes", "OutOfMemoryKills", "CrashLoops"} {
 			m.Data = append(m.Data, Datum{Name: name, Unit: UnitCount, Dimensions: dims, Value: float64(i * s)})
 		}
 	}

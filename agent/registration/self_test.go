@@ -40,10 +40,14 @@ func TestAnAnswerForAnotherInstanceIsLostAtOnceAndIsNotUsed(t *testing.T) {
 		meta ecsagent.Metadata
 		want string // part of the reason
 	}{
-		"another account":          {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: strings.Replace(ownARN, "123456789012", "999999999999", 1)}, `belongs to account "999999999999"`},
-		"another region":           {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: strings.Replace(ownARN, "eu-west-1", "us-east-1", 1)}, `is in region "us-east-1"`},
-		"no ARN at all":            {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: "anything"}, "is not the ARN of an ECS container-instance"},
-		"a cluster of another one": {ecsagent.Metadata{Cluster: "arn:aws:ecs:eu-west-1:999999999999:cluster/prod", ContainerInstanceARN: ownARN}, `belongs to account "999999999999"`},
+		"another account": {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: strings.Replace(ownARN, "123456789012",
+			"999999999999", 1)}, `belongs to account "999999999999"`},
+		"another region": {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: strings.Replace(ownARN, "eu-west-1", "us-east-1",
+			1)}, `is in region "us-east-1"`},
+		"no ARN at all": {ecsagent.Metadata{Cluster: "prod", ContainerInstanceARN: "anything"},
+			"is not the ARN of an ECS container-instance"},
+		"a cluster of another one": {ecsagent.Metadata{Cluster: "arn:aws:ecs:eu-west-1:999999999999:cluster/prod", ContainerInstanceARN: ownARN},
+			`belongs to account "999999999999"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -123,7 +123,8 @@ func (g Group) credentials(role, document string) []check.Finding {
 }
 
 // trustPolicy is the policy that allows EC2 to assume a role.
-const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+const trustPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},` +
+	`"Action":"sts:AssumeRole"}]}`
 
 func (g Group) brokenRole(path string, d roleDocument) []check.Finding {
 	f := check.Finding{Status: check.Fail, Evidence: []string{fmt.Sprintf("meta-data/%s: Code %+.60q, Message %+.200q", path, d.Code,
@@ -133,7 +134,8 @@ func (g Group) brokenRole(path string, d roleDocument) []check.Finding {
 		f.Fix = fix.Do(
 			"Associate another one:",
 			"aws ec2 describe-iam-instance-profile-associations --region "+g.Region()+" --filters Name=instance-id,Values="+g.InstanceID(),
-			"aws ec2 replace-iam-instance-profile-association --region "+g.Region()+" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE",
+			"aws ec2 replace-iam-instance-profile-association --region "+g.Region()+
+				" --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE",
 		)
 		return []check.Finding{f}
 	}

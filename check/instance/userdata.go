@@ -88,7 +88,8 @@ func (g Group) malformedUserData(ctx context.Context) []check.Finding {
 			Summary:  "cloud-init did not run user data because of its format",
 			Evidence: subject.Bounded(flaws),
 			Fix: fix.Do(
-				`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the instance.`,
+				`Start user data with "#!/bin/bash", without anything before it, use Unix line endings, base64-encode it once, then replace the ` +
+					`instance.`,
 			),
 		},
 	}

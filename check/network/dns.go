@@ -132,7 +132,8 @@ func sorted(names []resolved) (n sortedNames) {
 func (g Group) lookupFinding(ctx context.Context, f check.Finding, failed []resolved) check.Finding {
 	first := failed[0]
 	f.Kind = DNSFailure
-	f.Summary = first.host + subject.AndMore(len(failed)-1, "endpoint") + " " + plural.Word(len(failed), "does not", "do not") + " resolve; " + g.resolver()
+	f.Summary = first.host + subject.AndMore(len(failed)-1, "endpoint") + " " + plural.Word(len(failed), "does not", "do not") + " resolve; " +
+		g.resolver()
 	if first.proxied {
 		f.Summary = first.proxy() + " does not resolve"
 		f.Fix = fix.Do("Correct the proxy's name in that line, or its DNS record, and restart the ECS agent:", "getent ahosts "+first.host,

@@ -172,14 +172,16 @@ func (g Group) incompleteFinding(timeout *check.Finding, at location, outside []
 	}
 	timeout.Fix = fix.Do("Create the missing VPC endpoint, with a security group that allows tcp 443 from this instance:",
 		g.createEndpoints(at, services)...)
-	timeout.Confirm = fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s --query 'VpcEndpoints[].[ServiceName,State,PrivateDnsEnabled]'", g.Region(), at.vpc)
+	timeout.Confirm = fmt.Sprintf("aws ec2 describe-vpc-endpoints --region %s --filters Name=vpc-id,Values=%s --query "+
+		"'VpcEndpoints[].[ServiceName,State,PrivateDnsEnabled]'", g.Region(), at.vpc)
 }
 
 func (g Group) createEndpoints(at location, services []string) []string {
 	var commands []string
 	for _, service := range services {
 		commands = append(commands,
-			fmt.Sprintf("aws ec2 create-vpc-endpoint --region %s --vpc-id %s --vpc-endpoint-type Interface --service-name %s --subnet-ids %s --security-group-ids SECURITY_GROUP_ID --private-dns-enabled",
+			fmt.Sprintf("aws ec2 create-vpc-endpoint --region %s --vpc-id %s --vpc-endpoint-type Interface --service-name %s --subnet-ids %s "+
+				"--security-group-ids SECURITY_GROUP_ID --private-dns-enabled",
 				g.Region(), at.vpc, service, at.subnet))
 	}
 	return commands

@@ -79,7 +79,8 @@ func (g Group) refused(ctx context.Context, err error) []check.Finding {
 		f.Fix = fix.Do("Replace the instance profile association, which renews the credentials:",
 			fmt.Sprintf("aws ec2 describe-iam-instance-profile-associations --region %s --filters Name=instance-id,Values=%s", g.Region(),
 				g.instance()),
-			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile Name=PROFILE", g.Region()))
+			fmt.Sprintf("aws ec2 replace-iam-instance-profile-association --region %s --association-id ASSOCIATION_ID --iam-instance-profile "+
+				"Name=PROFILE", g.Region()))
 	case awsapi.ClockSkew:
 		f.Kind, f.Summary, f.SymptomOf = SignatureRefused, "ECS rejects the signatures of this instance: its clock is wrong",
 			[]*check.Kind{g.Others.ClockSkew}

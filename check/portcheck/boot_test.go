@@ -41,7 +41,8 @@ func TestABootLooksAtItsHostAndDials(t *testing.T) {
 	})
 	box.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: id.InstanceID, Status: "ACTIVE"})
 	for n := 2; n <= 15; n++ {
-		box.AddPeer("prod", fmt.Sprintf("i-%d", n), sandbox.Interface{ID: fmt.Sprintf("eni-%d", n), Addrs: []string{fmt.Sprintf("127.0.0.%d", n)}, Groups: []string{"sg-1"}})
+		box.AddPeer("prod", fmt.Sprintf("i-%d", n), sandbox.Interface{ID: fmt.Sprintf("eni-%d", n), Addrs: []string{fmt.Sprintf("127.0.0.%d", n)},
+			Groups: []string{"sg-1"}})
 	}
 	report, err := AtBoot(t.Context(), i, "prod")
 	if err != nil {

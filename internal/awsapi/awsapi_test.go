@@ -81,7 +81,8 @@ func TestFailuresAreNamedAndClassified(t *testing.T) {
 		says  string
 	}{
 		"denied": {sandbox.AccessDenied("", ""), Denied, "is not allowed: add it to the instance role"},
-		"denied elsewhere": {sandbox.Fault{Status: 400, Code: "AccessDeniedException", Message: "not authorized to perform: x:Y with an explicit deny in a service control policy"},
+		"denied elsewhere": {sandbox.Fault{Status: 400, Code: "AccessDeniedException",
+			Message: "not authorized to perform: x:Y with an explicit deny in a service control policy"},
 			Denied, "is not allowed: the service control policy decides, and the instance role cannot override it"},
 		"expired":            {sandbox.ExpiredToken("", ""), NoIdentity, "no valid credentials"},
 		"unknown key":        {sandbox.Fault{Kind: sandbox.KindUnknownKey}, NoIdentity, "no valid credentials"},
@@ -181,8 +182,10 @@ func TestCallersDeadlineIsKept(t *testing.T) {
 // live returns a client from New, with the real chain of environment, metadata service and role.
 func live(t *testing.T, s *sandbox.Sandbox) *Client {
 	t.Helper()
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_MAX_ATTEMPTS",
-		"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "HTTP_PROXY", "HTTPS_PROXY"} {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CA_BUNDLE",
+		"AWS_MAX_ATTEMPTS",
+		"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "HTTP_PROXY",
+		"HTTPS_PROXY"} {
 		t.Setenv(name, "")
 	}
 	for _, entry := range s.Environ() {
@@ -224,7 +227,8 @@ func TestAnInstanceWithoutARoleHasNoIdentity(t *testing.T) {
 
 func TestAnAWSConfigurationThatCannotBeReadIsAnError(t *testing.T) {
 	t.Setenv("AWS_MAX_ATTEMPTS", "many")
-	if c, err := New(t.Context(), "eu-central-1", ""); err == nil || c != nil || !strings.HasPrefix(err.Error(), "reading the AWS configuration: ") {
+	if c, err := New(t.Context(), "eu-central-1", ""); err == nil || c != nil ||
+		!strings.HasPrefix(err.Error(), "reading the AWS configuration: ") {
 		t.Errorf("%v, %v", c, err)
 	}
 }
@@ -271,7 +275,8 @@ func TestContainerInstance(t *testing.T) {
 	t.Parallel()
 	s := everything(t)
 	c := client(t, s.AWSConfig())
-	arn := s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: instanceID, Status: "REGISTRATION_FAILED", StatusReason: "why", AgentConnected: true})
+	arn := s.AddContainerInstance("prod", sandbox.ContainerInstance{EC2InstanceID: instanceID, Status: "REGISTRATION_FAILED",
+		StatusReason: "why", AgentConnected: true})
 	got, err := c.ContainerInstance(t.Context(), "prod", arn)
 	want := ContainerInstance{ARN: arn, EC2InstanceID: instanceID, Status: "REGISTRATION_FAILED", StatusReason: "why", Connected: true}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -312,7 +317,8 @@ func TestHooks(t *testing.T) {
 		t.Errorf("%+v, %v", hook, err)
 	}
 	for _, name := range []string{"raedy", "leave"} { // leave is not a launch hook
-		if _, err := c.Hook(t.Context(), "workers", name); !errors.Is(err, ErrNoSuchHook) || !strings.Contains(err.Error(), name+" in Auto Scaling group workers") {
+		if _, err := c.Hook(t.Context(), "workers", name); !errors.Is(err, ErrNoSuchHook) ||
+			!strings.Contains(err.Error(), name+" in Auto Scaling group workers") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -361,7 +367,8 @@ func TestSignals(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := s.Signals("stack")
-				if len(got) != 1 || got[0].Status != test.status || got[0].Scheme != scheme || got[0].UniqueID != instanceID || got[0].Resource != "Workers" {
+				if len(got) != 1 || got[0].Status != test.status || got[0].Scheme != scheme || got[0].UniqueID != instanceID ||
+					got[0].Resource != "Workers" {
 					t.Errorf("%+v", got)
 				}
 			})
@@ -398,7 +405,8 @@ func TestAStackThatIsNotWaiting(t *testing.T) {
 	for _, spelling := range []string{"can not be signaled", "cannot be signaled"} {
 		for _, scheme := range []string{"CFN_V1", "AWS4-HMAC-SHA256"} {
 			s := everything(t)
-			s.Inject(sandbox.Fault{Service: sandbox.CloudFormation, Status: 400, Code: "ValidationError", Message: "Stack arn:x is in CREATE_COMPLETE state and " + spelling})
+			s.Inject(sandbox.Fault{Service: sandbox.CloudFormation, Status: 400, Code: "ValidationError",
+				Message: "Stack arn:x is in CREATE_COMPLETE state and " + spelling})
 			if err := sendBy(t, client(t, s.AWSConfig()), s, scheme, true); !errors.Is(err, ErrNotWaiting) {
 				t.Errorf("%s, %s: %v", spelling, scheme, err)
 			}
@@ -416,7 +424,8 @@ func TestAStackThatIsNotWaiting(t *testing.T) {
 func TestChangingCallsMakeOneAttempt(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sandbox.Fault{
-		"throttled": sandbox.Throttled("", "", 1), "failing": sandbox.ServerError("", "", 1), "reset": {Reset: true, Times: 1}, "expired": {Kind: sandbox.KindExpiredToken, Times: 1},
+		"throttled": sandbox.Throttled("", "", 1), "failing": sandbox.ServerError("", "", 1), "reset": {Reset: true, Times: 1},
+		"expired": {Kind: sandbox.KindExpiredToken, Times: 1},
 	} {
 		for action, act := range map[string]func(*Client, *sandbox.Sandbox) error{
 			"heartbeat": func(c *Client, _ *sandbox.Sandbox) error {
@@ -446,7 +455,9 @@ func TestChangingCallsMakeOneAttempt(t *testing.T) {
 
 func TestErrorsOfTheIdentitySignalAreDecoded(t *testing.T) {
 	t.Parallel()
-	const xmlError = `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`
+	const xmlError = `<ErrorResponse ` +
+		`xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</` +
+		`Message></Error></ErrorResponse>`
 	for name, test := range map[string]struct {
 		body string
 		kind Kind
@@ -465,7 +476,8 @@ func TestErrorsOfTheIdentitySignalAreDecoded(t *testing.T) {
 				_, _ = w.Write([]byte(test.body))
 			}))
 			defer server.Close()
-			err := client(t, aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: aws.AnonymousCredentials{}}).SignalIdentity(t.Context(), signal, nil, "")
+			err := client(t, aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL),
+				Credentials: aws.AnonymousCredentials{}}).SignalIdentity(t.Context(), signal, nil, "")
 			if KindOf(err) != test.kind || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%q: %v", KindOf(err), err)
 			}
@@ -475,7 +487,8 @@ func TestErrorsOfTheIdentitySignalAreDecoded(t *testing.T) {
 
 func TestSignalUsesTheSDKsEndpoint(t *testing.T) {
 	t.Parallel()
-	for region, want := range map[string]string{"eu-central-1": "https://cloudformation.eu-central-1.amazonaws.com/", "cn-north-1": "https://cloudformation.cn-north-1.amazonaws.com.cn/"} {
+	for region, want := range map[string]string{"eu-central-1": "https://cloudformation.eu-central-1.amazonaws.com/",
+		"cn-north-1": "https://cloudformation.cn-north-1.amazonaws.com.cn/"} {
 		at, err := client(t, aws.Config{Region: region, Credentials: aws.AnonymousCredentials{}}).signalEndpoint(t.Context())
 		if err != nil || at.String() != want {
 			t.Errorf("%v, %v", at, err)

@@ -89,7 +89,8 @@ func credentialServices(t *testing.T) string {
 	t.Helper()
 	const until = "2099-01-01T00:00:00Z"
 	role := func(action, key string) string {
-		return "<" + action + "Response><" + action + "Result><Credentials><AccessKeyId>" + key + "</AccessKeyId><SecretAccessKey>s</SecretAccessKey>" +
+		return "<" + action + "Response><" + action + "Result><Credentials><AccessKeyId>" + key +
+			"</AccessKeyId><SecretAccessKey>s</SecretAccessKey>" +
 			"<SessionToken>t</SessionToken><Expiration>" + until + "</Expiration></Credentials></" + action + "Result></" + action + "Response>"
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -128,9 +129,11 @@ func TestEveryKindOfProfileOfTheAWSCLIWorks(t *testing.T) {
 			"config": "[profile ops]\nrole_arn=arn:aws:iam::123456789012:role/r\ncredential_source=Environment\n",
 		}, map[string]string{"AWS_ACCESS_KEY_ID": "BASE", "AWS_SECRET_ACCESS_KEY": "s"}, "BASE"},
 		"single sign-on": {map[string]string{
-			"config": "[profile ops]\nsso_account_id=123456789012\nsso_role_name=r\nsso_start_url=https://example.awsapps.com/start\nsso_region=eu-west-1\n",
+			"config": "[profile ops]\nsso_account_id=123456789012\nsso_role_name=r\nsso_start_url=https://example.awsapps.com/" +
+				"start\nsso_region=eu-west-1\n",
 			// `aws sso login` names the file by the SHA-1 of the start URL.
-			".aws/sso/cache/e8be5486177c5b5392bd9aa76563515b29358e6e.json": `{"startUrl":"https://example.awsapps.com/start","region":"eu-west-1","accessToken":"bearer","expiresAt":"2099-01-01T00:00:00Z"}`,
+			".aws/sso/cache/e8be5486177c5b5392bd9aa76563515b29358e6e.json": `{"startUrl":"https://example.awsapps.com/start",` +
+				`"region":"eu-west-1","accessToken":"bearer","expiresAt":"2099-01-01T00:00:00Z"}`,
 		}, nil, "SSO"},
 		"a process": {map[string]string{
 			"config": "[profile ops]\ncredential_process=/bin/echo '{\"Version\":1,\"AccessKeyId\":\"PROCESS\",\"SecretAccessKey\":\"s\"}'\n",

@@ -7,7 +7,8 @@ import (
 
 // The messages are from the IAM user guide, "Troubleshoot access denied error messages", with an ECS action.
 func TestDenialOf(t *testing.T) {
-	const user = "User: arn:aws-us-gov:sts::123456789012:assumed-role/ecs.node/i-0 is not authorized to perform: ecs:DiscoverPollEndpoint on resource: * "
+	const user = "User: arn:aws-us-gov:sts::123456789012:assumed-role/ecs.node/i-0 is not authorized to perform: ecs:DiscoverPollEndpoint " +
+		"on resource: * "
 	of := Denial{Action: "ecs:DiscoverPollEndpoint", Role: "ecs.node", Account: "123456789012", Partition: "aws-us-gov"}
 	with := func(policy string, explicit bool) Denial {
 		d := of
@@ -15,15 +16,24 @@ func TestDenialOf(t *testing.T) {
 		return d
 	}
 	for message, want := range map[string]Denial{
-		user + "because no identity-based policy allows the ecs:DiscoverPollEndpoint action":                                     with("identity-based policy", false),
-		user + "because no service control policy allows the ecs:DiscoverPollEndpoint action":                                    with("service control policy", false),
-		user + "because no permissions boundary allows the ecs:DiscoverPollEndpoint action":                                      with("permissions boundary", false),
-		user + "because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action":                                       with("VPC endpoint policy", false),
-		user + "with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/service_control_policy/p": with("service control policy", true),
-		user + "with an explicit deny in an identity-based policy":                                                               with("identity-based policy", true),
-		user + "with an explicit deny in a permissions boundary: arn:aws:iam::1:policy/limit":                                    with("permissions boundary", true),
-		user + "with an explicit deny in a VPC endpoint policy":                                                                  with("VPC endpoint policy", true),
-		user + "with an explicit deny in a session policy":                                                                       with("session policy", true),
+		user + "because no identity-based policy allows the ecs:DiscoverPollEndpoint action": with(
+			"identity-based policy", false),
+		user + "because no service control policy allows the ecs:DiscoverPollEndpoint action": with(
+			"service control policy", false),
+		user + "because no permissions boundary allows the ecs:DiscoverPollEndpoint action": with(
+			"permissions boundary", false),
+		user + "because no VPC endpoint policy allows the ecs:DiscoverPollEndpoint action": with(
+			"VPC endpoint policy", false),
+		user + "with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/service_control_policy/p": with(
+			"service control policy", true),
+		user + "with an explicit deny in an identity-based policy": with(
+			"identity-based policy", true),
+		user + "with an explicit deny in a permissions boundary: arn:aws:iam::1:policy/limit": with(
+			"permissions boundary", true),
+		user + "with an explicit deny in a VPC endpoint policy": with(
+			"VPC endpoint policy", true),
+		user + "with an explicit deny in a session policy": with(
+			"session policy", true),
 		user:                   of,
 		"the handshake failed": {},
 	} {

@@ -63,7 +63,8 @@ func (e *Error) Error() string {
 		)
 	case NoIdentity:
 		return fmt.Sprintf(
-			"%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set AWS_PROFILE or AWS_ACCESS_KEY_ID: %v",
+			"%s: no valid credentials: attach an instance profile whose role trusts ec2.amazonaws.com, or, away from an instance, set "+
+				"AWS_PROFILE or AWS_ACCESS_KEY_ID: %v",
 			e.Action,
 			e.Err,
 		)

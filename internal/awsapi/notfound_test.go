@@ -36,8 +36,10 @@ func TestErrorsDoNotQuoteCredentials(t *testing.T) {
 	t.Parallel()
 	const token = "IQoJb3JpZ2luX2VjEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE"
 	s := start(t, sandbox.Options{Clusters: []string{"prod"}})
-	s.Inject(sandbox.Fault{Service: sandbox.ECS, Status: 403, Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match.\n\n" +
-		"The Canonical String for this request should have been\n'POST\n/\n\nhost:ecs\nx-amz-security-token:" + token + "\n\nhost;x-amz-security-token\n'"})
+	s.Inject(sandbox.Fault{Service: sandbox.ECS, Status: 403, Code: "SignatureDoesNotMatch",
+		Message: "The request signature we calculated does not match.\n\n" +
+			"The Canonical String for this request should have been\n'POST\n/\n\nhost:ecs\nx-amz-security-token:" + token +
+			"\n\nhost;x-amz-security-token\n'"})
 	_, err := client(t, s.AWSConfig()).ClusterStatus(t.Context(), "prod")
 	if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "does not match") {
 		t.Errorf("%v", err)

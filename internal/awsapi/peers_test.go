@@ -209,7 +209,8 @@ func TestEndlessListIsAnError(t *testing.T) {
 			for _, err = range api.ContainerInstanceARNs(t.Context(), "prod", "") {
 			}
 			var e *awsapi.Error
-			if (err == nil) != (c.err == "") || err != nil && (!errors.As(err, &e) || e.Action != "ecs:ListContainerInstances" || !strings.Contains(err.Error(), c.err)) {
+			if (err == nil) != (c.err == "") || err != nil && (!errors.As(err, &e) || e.Action != "ecs:ListContainerInstances" ||
+				!strings.Contains(err.Error(), c.err)) {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
 			if n := len(calls(s, "ListContainerInstances")); n != c.calls {
@@ -224,7 +225,8 @@ func TestTasksCanStopAfterAPage(t *testing.T) {
 	for range 250 {
 		s.AddTask("prod", sandbox.RunningTask{Service: "web", ContainerInstance: "arn:ci"})
 	}
-	s.AddTask("prod", sandbox.RunningTask{Service: "own", Interface: sandbox.Interface{ID: "eni-1", Addrs: []string{"2001:db8::1", "10.0.0.9"}}})
+	s.AddTask("prod", sandbox.RunningTask{Service: "own",
+		Interface: sandbox.Interface{ID: "eni-1", Addrs: []string{"2001:db8::1", "10.0.0.9"}}})
 	seen := 0
 	for page, err := range c.Tasks(t.Context(), "prod", "web", "") {
 		if err != nil || len(page) != 100 || page[0].ContainerInstance != "arn:ci" || page[0].Group != "service:web" || page[0].Interface != "" {
@@ -261,9 +263,11 @@ func TestADeniedPageOfTasksIsOneError(t *testing.T) {
 
 func TestInvalidNetworkDataIsAnErrorOrAnEmptyField(t *testing.T) {
 	s, c := around(t, sandbox.Options{})
-	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "DescribeInstances", Body: `<DescribeInstancesResponse><reservationSet><item><instancesSet>` +
-		`<item><privateIpAddress>10.0.0.999</privateIpAddress><networkInterfaceSet><item><privateIpAddress>x</privateIpAddress><groupSet><item/></groupSet></item></networkInterfaceSet></item>` +
-		`<item/></instancesSet></item></reservationSet></DescribeInstancesResponse>`})
+	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "DescribeInstances",
+		Body: `<DescribeInstancesResponse><reservationSet><item><instancesSet>` +
+			`<item><privateIpAddress>10.0.0.999</privateIpAddress><networkInterfaceSet><item><privateIpAddress>x</` +
+			`privateIpAddress><groupSet><item/></groupSet></item></networkInterfaceSet></item>` +
+			`<item/></instancesSet></item></reservationSet></DescribeInstancesResponse>`})
 	got, err := c.Instances(t.Context(), []string{"i-0123456789abcdef0"})
 	if err != nil || len(got) != 2 || got[0].Addr.IsValid() || len(got[0].Interfaces[0].Addrs)+len(got[0].Interfaces[0].Groups) != 0 {
 		t.Errorf("%+v, %v", got, err)

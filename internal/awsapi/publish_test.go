@@ -24,7 +24,8 @@ import (
 )
 
 func datum(i int) Datum {
-	return Datum{Name: fmt.Sprint("Metric", i), Unit: "Count", Value: float64(i), Dimensions: []Dimension{{"ClusterName", "prod"}, {"ServiceName", "web"}}}
+	return Datum{Name: fmt.Sprint("Metric", i), Unit: "Count", Value: float64(i), Dimensions: []Dimension{{"ClusterName", "prod"},
+		{"ServiceName", "web"}}}
 }
 
 func TestMetricErrorsSayWhetherDataWasAccepted(t *testing.T) {
@@ -103,7 +104,8 @@ func (e early) Do(r *http.Request) (*http.Response, error) {
 	if e.err != nil {
 		return nil, e.err
 	}
-	return &http.Response{StatusCode: e.status, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}}, Body: io.NopCloser(bytes.NewReader([]byte{0xa0}))}, nil
+	return &http.Response{StatusCode: e.status, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}},
+		Body: io.NopCloser(bytes.NewReader([]byte{0xa0}))}, nil
 }
 
 // The signature covers the hash of the whole body, so CloudWatch cannot use an incomplete one.
@@ -122,7 +124,8 @@ func TestIncompleteRequestIsNotAccepted(t *testing.T) {
 		"no buffer for the dial":  {early{0, 0, &net.OpError{Op: "dial", Err: syscall.ENOBUFS}}, false},
 		"refused before the body": {early{0, 0, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, false},
 	} {
-		c := FromConfig(aws.Config{Region: "eu-central-1", HTTPClient: test.early, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")})
+		c := FromConfig(aws.Config{Region: "eu-central-1", HTTPClient: test.early, Credentials: credentials.NewStaticCredentialsProvider("a", "b",
+			"")})
 		err := c.PutMetricData(t.Context(), "n", time.Now(), []Datum{datum(1)})
 		if err == nil || errors.Is(err, ErrUnanswered) != test.ambiguous {
 			t.Errorf("%s: %v", name, err)
@@ -143,7 +146,8 @@ func (s *sized) Do(r *http.Request) (*http.Response, error) {
 	}
 	data, _ := io.ReadAll(body)
 	s.n = len(data)
-	return &http.Response{StatusCode: 200, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}}, Body: io.NopCloser(bytes.NewReader([]byte{0xa0}))}, nil
+	return &http.Response{StatusCode: 200, Header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}},
+		Body: io.NopCloser(bytes.NewReader([]byte{0xa0}))}, nil
 }
 
 func TestTheSizeOfARequestIsKnownBeforeItIsMade(t *testing.T) {
@@ -159,7 +163,8 @@ func TestTheSizeOfARequestIsKnownBeforeItIsMade(t *testing.T) {
 			size += data[i].Size()
 		}
 		var wire sized
-		c := FromConfig(aws.Config{Region: "eu-central-1", HTTPClient: &wire, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")})
+		c := FromConfig(aws.Config{Region: "eu-central-1", HTTPClient: &wire, Credentials: credentials.NewStaticCredentialsProvider("a", "b",
+			"")})
 		if err := c.PutMetricData(t.Context(), text(255), time.Now(), data); err != nil {
 			t.Fatal(err)
 		}
@@ -181,14 +186,17 @@ func TestEachEventHasItsOwnResult(t *testing.T) {
 	bad := good
 	bad.Detail = "{"
 	taken, err := c.PutEvents(t.Context(), "bus", []Event{good, bad, good})
-	if err != nil || len(taken) != 3 || taken[0] != nil || taken[2] != nil || KindOf(taken[1]) != Failed || !strings.Contains(taken[1].Error(), "MalformedDetail") {
+	if err != nil || len(taken) != 3 || taken[0] != nil || taken[2] != nil || KindOf(taken[1]) != Failed ||
+		!strings.Contains(taken[1].Error(), "MalformedDetail") {
 		t.Fatalf("%v, %v", taken, err)
 	}
-	if got := s.Events(); len(got) != 2 || got[0].Bus != "bus" || !got[0].Time.Equal(at) || got[0].Resources[0] != "arn:x" || string(got[0].Detail) != good.Detail {
+	if got := s.Events(); len(got) != 2 || got[0].Bus != "bus" || !got[0].Time.Equal(at) || got[0].Resources[0] != "arn:x" ||
+		string(got[0].Detail) != good.Detail {
 		t.Errorf("%+v", got)
 	}
 	s.Inject(sandbox.AccessDenied("", ""))
-	if _, err := c.PutEvents(t.Context(), "bus", []Event{good}); KindOf(err) != Denied || !strings.HasPrefix(err.Error(), "events:PutEvents") || c.Calls() != 2 {
+	if _, err := c.PutEvents(t.Context(), "bus", []Event{good}); KindOf(err) != Denied ||
+		!strings.HasPrefix(err.Error(), "events:PutEvents") || c.Calls() != 2 {
 		t.Errorf("%v after %d calls", err, c.Calls())
 	}
 }
@@ -201,7 +209,8 @@ func TestResponseOfAProxyIsRecognized(t *testing.T) {
 		_, _ = w.Write([]byte("<html>no server is available</html>"))
 	}))
 	defer server.Close()
-	c := client(t, aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL), Credentials: credentials.NewStaticCredentialsProvider("k", "s", "")})
+	c := client(t, aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("k", "s", "")})
 	err := c.PutMetricData(t.Context(), "Muster", time.Now(), []Datum{datum(1)})
 	if err == nil || !strings.Contains(err.Error(), "HTTP status 503 without an AWS error code: a proxy may have answered") {
 		t.Errorf("error %v", err)

@@ -89,7 +89,8 @@ func TestWhichErrorsAreTransient(t *testing.T) {
 			case c.status == 0:
 				err = coded("events:PutEvents", c.code, "message")
 			case c.code != "":
-				err = named(signalAction, &statusError{c.status, decodeError(c.status, fmt.Appendf(nil, `{"Error": {"Code": %q, "Message": "message"}}`, c.code))})
+				err = named(signalAction, &statusError{c.status, decodeError(c.status, fmt.Appendf(nil, `{"Error": {"Code": %q, "Message": "message"}}`,
+					c.code))})
 			default:
 				err = named(signalAction, err)
 			}

@@ -64,18 +64,28 @@ func holds(t *testing.T, text string, parts ...string) {
 func TestUndecodableRulesAreNotedAndNeverClosed(t *testing.T) {
 	const shape = `{"SecurityGroupRules":[{"SecurityGroupRuleId":"sgr-9","GroupId":"sg-q",%s}]}`
 	for name, c := range map[string]struct{ rule, note, verdict string }{
-		"first above last":        {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47109,"ToPort":47100,"CidrIpv4":"10.0.0.0/8"`, "first port 47109 is above last port 47100", "UNKNOWN 47100-47109"},
-		"port above 65535":        {`"IsEgress":false,"IpProtocol":"tcp","FromPort":1,"ToPort":65536,"CidrIpv4":"10.0.0.0/8"`, "port 65536 is outside 0-65535", "UNKNOWN 47100-47109"},
-		"negative port":           {`"IsEgress":false,"IpProtocol":"tcp","FromPort":-2,"ToPort":5,"CidrIpv4":"10.0.0.0/8"`, "port -2 is outside", "UNKNOWN 47100-47109"},
-		"CIDR of 33 bits":         {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47100,"ToPort":47104,"CidrIpv4":"0.0.0.0/33"`, `"0.0.0.0/33" is not a CIDR`, "MISSING 47105-47109"},
-		"v6 in the v4 field":      {`"IsEgress":false,"IpProtocol":"-1","FromPort":-1,"ToPort":-1,"CidrIpv4":"::/0"`, "wrong IP version", "UNKNOWN 47100-47109"},
-		"null ports of tcp":       {`"IsEgress":false,"IpProtocol":"TCP","FromPort":null,"ToPort":null,"CidrIpv4":"10.0.0.0/8"`, "tcp without ports", "UNKNOWN 47100-47109"},
-		"unknown protocol":        {`"IsEgress":false,"IpProtocol":"tpc","FromPort":1,"ToPort":2,"CidrIpv4":"10.0.0.0/8"`, `unknown protocol "tpc"`, "UNKNOWN 47100-47109"},
-		"no peer":                 {`"IsEgress":false,"IpProtocol":"-1"`, "has no peer", "UNKNOWN 47100-47109"},
-		"a group without id":      {`"IsEgress":false,"IpProtocol":"-1","ReferencedGroupInfo":{"GroupName":"classic"}`, "the peer has no id", "UNKNOWN 47100-47109"},
-		"no direction":            {`"IpProtocol":"-1","CidrIpv4":"10.0.0.0/8"`, "IsEgress is missing", "UNKNOWN 47100-47109"},
-		"bad, but of another":     {`"IsEgress":false,"IpProtocol":"tcp","FromPort":9,"ToPort":1,"CidrIpv4":"192.168.0.0/16"`, "above last", "MISSING 47100-47109"},
-		"bad, but of other ports": {`"IsEgress":false,"IpProtocol":"tcp","FromPort":443,"ToPort":443,"CidrIpv4":"what"`, "not a CIDR", "MISSING 47100-47109"},
+		"first above last": {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47109,"ToPort":47100,"CidrIpv4":"10.0.0.0/8"`,
+			"first port 47109 is above last port 47100", "UNKNOWN 47100-47109"},
+		"port above 65535": {`"IsEgress":false,"IpProtocol":"tcp","FromPort":1,"ToPort":65536,"CidrIpv4":"10.0.0.0/8"`,
+			"port 65536 is outside 0-65535", "UNKNOWN 47100-47109"},
+		"negative port": {`"IsEgress":false,"IpProtocol":"tcp","FromPort":-2,"ToPort":5,"CidrIpv4":"10.0.0.0/8"`, "port -2 is outside",
+			"UNKNOWN 47100-47109"},
+		"CIDR of 33 bits": {`"IsEgress":false,"IpProtocol":"tcp","FromPort":47100,"ToPort":47104,"CidrIpv4":"0.0.0.0/33"`,
+			`"0.0.0.0/33" is not a CIDR`, "MISSING 47105-47109"},
+		"v6 in the v4 field": {`"IsEgress":false,"IpProtocol":"-1","FromPort":-1,"ToPort":-1,"CidrIpv4":"::/0"`, "wrong IP version",
+			"UNKNOWN 47100-47109"},
+		"null ports of tcp": {`"IsEgress":false,"IpProtocol":"TCP","FromPort":null,"ToPort":null,"CidrIpv4":"10.0.0.0/8"`,
+			"tcp without ports", "UNKNOWN 47100-47109"},
+		"unknown protocol": {`"IsEgress":false,"IpProtocol":"tpc","FromPort":1,"ToPort":2,"CidrIpv4":"10.0.0.0/8"`,
+			`unknown protocol "tpc"`, "UNKNOWN 47100-47109"},
+		"no peer": {`"IsEgress":false,"IpProtocol":"-1"`, "has no peer", "UNKNOWN 47100-47109"},
+		"a group without id": {`"IsEgress":false,"IpProtocol":"-1","ReferencedGroupInfo":{"GroupName":"classic"}`, "the peer has no id",
+			"UNKNOWN 47100-47109"},
+		"no direction": {`"IpProtocol":"-1","CidrIpv4":"10.0.0.0/8"`, "IsEgress is missing", "UNKNOWN 47100-47109"},
+		"bad, but of another": {`"IsEgress":false,"IpProtocol":"tcp","FromPort":9,"ToPort":1,"CidrIpv4":"192.168.0.0/16"`, "above last",
+			"MISSING 47100-47109"},
+		"bad, but of other ports": {`"IsEgress":false,"IpProtocol":"tcp","FromPort":443,"ToPort":443,"CidrIpv4":"what"`, "not a CIDR",
+			"MISSING 47100-47109"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			groups := ec2json.Groups(t, fmt.Sprintf(shape, c.rule))
@@ -116,8 +126,10 @@ func TestPermissionWithSeveralPeersIsARuleForEach(t *testing.T) {
 }
 
 func TestRuleIDsGivenTwice(t *testing.T) {
-	const same = `{"SecurityGroupRuleId":"sgr-1","GroupId":"sg-q","IsEgress":false,"IpProtocol":"tcp","FromPort":1,"ToPort":2,"CidrIpv4":"10.0.0.0/8"}`
-	const other = `{"SecurityGroupRuleId":"sgr-1","GroupId":"sg-q","IsEgress":false,"IpProtocol":"tcp","FromPort":3,"ToPort":4,"CidrIpv4":"10.0.0.0/8"}`
+	const same = `{"SecurityGroupRuleId":"sgr-1","GroupId":"sg-q","IsEgress":false,"IpProtocol":"tcp","FromPort":1,"ToPort":2,` +
+		`"CidrIpv4":"10.0.0.0/8"}`
+	const other = `{"SecurityGroupRuleId":"sgr-1","GroupId":"sg-q","IsEgress":false,"IpProtocol":"tcp","FromPort":3,"ToPort":4,` +
+		`"CidrIpv4":"10.0.0.0/8"}`
 	g := ec2json.Groups(t, `{"SecurityGroupRules":[`+same+","+same+`]}`)[0]
 	if len(g.Rules) != 1 || len(g.Rules[0].IDs) != 1 || len(g.Notes) != 0 {
 		t.Errorf("a page read twice: %+v", g)
@@ -143,7 +155,8 @@ func TestOtherDocumentsAreErrors(t *testing.T) {
 }
 
 func TestACLShape(t *testing.T) {
-	acls, err := ec2json.ParseACLs([]byte(`{"NetworkAcls":[{"NetworkAclId":"acl-1","Associations":[{"SubnetId":"subnet-1"},{"SubnetId":"subnet-2"}],"Entries":[
+	acls, err := ec2json.ParseACLs([]byte(`{"NetworkAcls":[{"NetworkAclId":"acl-1",
+		"Associations":[{"SubnetId":"subnet-1"},{"SubnetId":"subnet-2"}],"Entries":[
 		{"RuleNumber":100,"Egress":false,"RuleAction":"deny","Protocol":"6","CidrBlock":"10.0.0.9/16","PortRange":{"From":47100,"To":47199}},
 		{"RuleNumber":32767,"Egress":true,"RuleAction":"deny","Protocol":"-1","Ipv6CidrBlock":"::/0"},
 		{"RuleNumber":5,"Egress":false,"RuleAction":"allow","Protocol":"1","CidrBlock":"0.0.0.0/0","IcmpTypeCode":{"Type":8,"Code":-1}},
@@ -213,8 +226,10 @@ func TestHostBitsOfARuleAreIgnored(t *testing.T) {
 
 func FuzzParseGroups(f *testing.F) {
 	f.Add([]byte(`{"SecurityGroups":[{"GroupId":"sg-q","IpPermissions":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"10.0.0.0/33"}]}]}]}`))
-	f.Add([]byte(`{"SecurityGroupRules":[{"GroupId":"sg-q","IsEgress":false,"IpProtocol":"TCP","FromPort":5,"ToPort":70000,"CidrIpv6":"::/0"}]}`))
-	f.Add([]byte(`{"SecurityGroupRules":[{"GroupId":"sg-q","IpProtocol":"6","FromPort":47100,"ToPort":47105,"ReferencedGroupInfo":{"GroupId":"sg-a","PeeringStatus":"deleted"}}]}`))
+	f.Add([]byte(`{"SecurityGroupRules":[{"GroupId":"sg-q","IsEgress":false,"IpProtocol":"TCP","FromPort":5,"ToPort":70000,"CidrIpv6":"::/` +
+		`0"}]}`))
+	f.Add([]byte(`{"SecurityGroupRules":[{"GroupId":"sg-q","IpProtocol":"6","FromPort":47100,"ToPort":47105,` +
+		`"ReferencedGroupInfo":{"GroupId":"sg-a","PeeringStatus":"deleted"}}]}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		groups, err := ec2json.ParseGroups(document)
 		if err != nil {
@@ -240,7 +255,8 @@ func FuzzParseGroups(f *testing.F) {
 }
 
 func FuzzParseACLs(f *testing.F) {
-	f.Add([]byte(`{"NetworkAcls":[{"NetworkAclId":"a","Associations":[{"SubnetId":"subnet-3"}],"Entries":[{"RuleNumber":-4,"Protocol":"6","RuleAction":"deny","CidrBlock":"0.0.0.0/0","PortRange":{"From":5}}]}]}`))
+	f.Add([]byte(`{"NetworkAcls":[{"NetworkAclId":"a","Associations":[{"SubnetId":"subnet-3"}],"Entries":[{"RuleNumber":-4,"Protocol":"6",` +
+		`"RuleAction":"deny","CidrBlock":"0.0.0.0/0","PortRange":{"From":5}}]}]}`))
 	f.Fuzz(func(t *testing.T, document []byte) {
 		acls, err := ec2json.ParseACLs(document)
 		if err != nil {
@@ -258,9 +274,12 @@ func FuzzParseACLs(f *testing.F) {
 
 func TestBothFormsOfAllProtocolsAreOpen(t *testing.T) {
 	for name, document := range map[string]string{
-		"case 8: ports absent": `{"SecurityGroups":[{"GroupId":"sg-q","IpPermissions":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"10.0.0.0/16"}]}]}]}`,
-		"case 8: ports null":   `{"SecurityGroups":[{"GroupId":"sg-q","IpPermissions":[{"IpProtocol":"-1","FromPort":null,"ToPort":null,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}]}]}`,
-		"case 9: ports -1/-1":  `{"SecurityGroupRules":[{"SecurityGroupRuleId":"sgr-1","GroupId":"sg-q","IsEgress":false,"IpProtocol":"-1","FromPort":-1,"ToPort":-1,"CidrIpv4":"10.0.0.0/16"}]}`,
+		"case 8: ports absent": `{"SecurityGroups":[{"GroupId":"sg-q","IpPermissions":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"10.0.0.0/` +
+			`16"}]}]}]}`,
+		"case 8: ports null": `{"SecurityGroups":[{"GroupId":"sg-q","IpPermissions":[{"IpProtocol":"-1","FromPort":null,"ToPort":null,` +
+			`"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}]}]}`,
+		"case 9: ports -1/-1": `{"SecurityGroupRules":[{"SecurityGroupRuleId":"sgr-1","GroupId":"sg-q","IsEgress":false,"IpProtocol":"-1",` +
+			`"FromPort":-1,"ToPort":-1,"CidrIpv4":"10.0.0.0/16"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, p1, p2, q := theCase()

@@ -20,8 +20,10 @@ func TestStoppedTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []StoppedTask{{ARN: stopped, Group: "service:web", StopCode: "EssentialContainerExited", Reason: "Essential container in task exited",
-		Containers: []StoppedContainer{{Name: "app", Reason: "OutOfMemoryError: Container killed due to memory usage", ExitCode: &code}, {Name: "side"}}}}
+	want := []StoppedTask{{ARN: stopped, Group: "service:web", StopCode: "EssentialContainerExited",
+		Reason: "Essential container in task exited",
+		Containers: []StoppedContainer{{Name: "app", Reason: "OutOfMemoryError: Container killed due to memory usage", ExitCode: &code},
+			{Name: "side"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -57,7 +57,8 @@ func TestVPCEndpointsAndDNSSupport(t *testing.T) {
 			t.Errorf("got %v, %v, want %v", got, err, on)
 		}
 	}
-	if _, err := c.DNSSupport(t.Context(), "vpc-1"); err == nil || !strings.HasPrefix(err.Error(), "ec2:DescribeVpcAttribute: InvalidVpcID.NotFound") {
+	if _, err := c.DNSSupport(t.Context(), "vpc-1"); err == nil ||
+		!strings.HasPrefix(err.Error(), "ec2:DescribeVpcAttribute: InvalidVpcID.NotFound") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -81,7 +82,8 @@ func TestTheEndpointOfECSIsTheSDKs(t *testing.T) {
 		t.Errorf("with AWS_ENDPOINT_URL: %s, %v", got, err)
 	}
 	cfg.BaseEndpoint = nil
-	for region, want := range map[string]string{"eu-central-1": "https://ecs.eu-central-1.amazonaws.com", "cn-north-1": "https://ecs.cn-north-1.amazonaws.com.cn"} {
+	for region, want := range map[string]string{"eu-central-1": "https://ecs.eu-central-1.amazonaws.com",
+		"cn-north-1": "https://ecs.cn-north-1.amazonaws.com.cn"} {
 		cfg.Region = region
 		if got, err := client(t, cfg).ECSEndpoint(t.Context()); err != nil || got != want {
 			t.Errorf("%s: %s, %v", region, got, err)

@@ -267,7 +267,8 @@ func assertInert(t *testing.T, page string) {
 		}
 		tag, rest, _ = strings.Cut(tag, ">")
 		name, attributes, _ := strings.Cut(strings.TrimPrefix(tag, "/"), " ")
-		if !slices.Contains(strings.Fields("h1 h2 h3 p div span pre code details summary ol ul li time table tr th td br strong svg text rect title body html"), name) ||
+		if !slices.Contains(strings.Fields("h1 h2 h3 p div span pre code details summary ol ul li time table tr th td br strong svg text rect "+
+			"title body html"), name) ||
 			strings.Contains(attributes, "href") || strings.Contains(attributes, "src=") ||
 			strings.Contains(attributes, " on") {
 			t.Errorf("a tag <%s>", tag)
@@ -345,7 +346,8 @@ func noSecretGetsOut(t *testing.T) {
 	secrets := redacttest.Secrets(216)
 	s := plant(t, secrets)
 	m, files := unpacked(t, s, bundle.Extras()...)
-	for _, name := range strings.Fields("ecs.config logs/ecs-agent.log cloud-init/user-data results.json containers.json agent/tasks.json host/resolv.conf muster/report.json") {
+	for _, name := range strings.Fields("ecs.config logs/ecs-agent.log cloud-init/user-data results.json containers.json agent/tasks.json " +
+		"host/resolv.conf muster/report.json") {
 		if len(files[name]) < 100 {
 			t.Errorf("nothing was planted in %s: %q", name, files[name])
 		}
@@ -398,9 +400,12 @@ func TestBundleContainsNoFormOfASecret(t *testing.T) {
 func TestTheFieldsOfContainersAndTasksAreListed(t *testing.T) {
 	_, files := unpacked(t, sick(t))
 	for name, want := range map[string]string{
-		"containers.json": "containers containers.Addrs containers.Bindings containers.Bindings.ContainerPort containers.Bindings.Dynamic containers.Bindings.Host " +
-			"containers.Bindings.Protocol containers.ID containers.Labels containers.Labels.* containers.Name containers.NetworkMode containers.PID " +
-			"ecs_agent ecs_agent.ExitCode ecs_agent.FinishedAt ecs_agent.ID ecs_agent.Image ecs_agent.OOMKilled ecs_agent.RestartCount ecs_agent.Running ecs_agent.StartedAt ecs_agent.Status " +
+		"containers.json": "containers containers.Addrs containers.Bindings containers.Bindings.ContainerPort containers.Bindings.Dynamic " +
+			"containers.Bindings.Host " +
+			"containers.Bindings.Protocol containers.ID containers.Labels containers.Labels.* containers.Name containers.NetworkMode " +
+			"containers.PID " +
+			"ecs_agent ecs_agent.ExitCode ecs_agent.FinishedAt ecs_agent.ID ecs_agent.Image ecs_agent.OOMKilled ecs_agent.RestartCount " +
+			"ecs_agent.Running ecs_agent.StartedAt ecs_agent.Status " +
 			"engine engine.API engine.OS",
 		"agent/metadata.json": "Cluster ContainerInstanceARN Version",
 	} {

@@ -21,13 +21,16 @@ import (
 func matrix(t *testing.T) *ports.Report {
 	t.Helper()
 	groups, err := ec2json.ParseGroups([]byte(`{"SecurityGroups":[
-	 {"GroupId":"sg-cache","IpPermissions":[{"IpProtocol":"tcp","FromPort":47100,"ToPort":47599,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}],"IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]},
-	 {"GroupId":"sg-batch","IpPermissions":[{"IpProtocol":"tcp","FromPort":47100,"ToPort":47105,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}],"IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`))
+	 {"GroupId":"sg-cache","IpPermissions":[{"IpProtocol":"tcp","FromPort":47100,"ToPort":47599,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}],
+	  "IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]},
+	 {"GroupId":"sg-batch","IpPermissions":[{"IpProtocol":"tcp","FromPort":47100,"ToPort":47105,"IpRanges":[{"CidrIp":"10.0.0.0/16"}]}],
+	  "IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	acls, err := ec2json.ParseACLs([]byte(`{"NetworkAcls":[{"NetworkAclId":"acl-1","Associations":[{"SubnetId":"subnet-a"}],"Entries":[
-	 {"CidrBlock":"0.0.0.0/0","Egress":true,"Protocol":"-1","RuleAction":"allow","RuleNumber":100},{"CidrBlock":"0.0.0.0/0","Egress":false,"Protocol":"-1","RuleAction":"allow","RuleNumber":100}]}]}`))
+	 {"CidrBlock":"0.0.0.0/0","Egress":true,"Protocol":"-1","RuleAction":"allow","RuleNumber":100},
+	  {"CidrBlock":"0.0.0.0/0","Egress":false,"Protocol":"-1","RuleAction":"allow","RuleNumber":100}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,8 @@ func matrix(t *testing.T) *ports.Report {
 func TestTheReportRendersInABrowserWithoutNetwork(t *testing.T) {
 	s := sick(t)
 	s.Ports = matrix(t)
-	s.Results[0].Findings[0].Summary = `<script>console.error("a summary was run")</script><img src=http://example.com/a.png onerror=console.error(1)>`
+	s.Results[0].Findings[0].Summary = `<script>console.error("a summary was run")</script><img src=http://example.com/a.png ` +
+		`onerror=console.error(1)>`
 	_, files := unpacked(t, s, bundle.Extras()...)
 	path := filepath.Join(t.TempDir(), "report.html")
 	if err := os.WriteFile(path, []byte(files["report.html"]), 0o600); err != nil {

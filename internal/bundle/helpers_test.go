@@ -90,14 +90,18 @@ func sick(t *testing.T) bundle.Source {
 		"etc/os-release":     "NAME=\"Amazon Linux\"\nVERSION=\"2023\"\n",
 		"etc/resolv.conf":    "nameserver 10.0.0.2\n",
 		"proc/stat":          "cpu 1 2 3\nbtime 1767322800\n", // 03:00:00
-		"proc/net/route":     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\neth0\t00000000\t0101000A\t0003\t0\t0\t512\t00000000\t0\t0\t0\n",
-		"run/cloud-init/status.json": `{"v1":{"datasource":"DataSourceEc2Local","init-local":{"errors":[],"start":1767322804.1,"finished":1767322805.9},` +
+		"proc/net/route": "Iface\tDestination\tGateway " +
+			"\tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\neth0\t00000000\t0101000A\t0003\t0\t0\t512\t00000000\t0\t0\t0\n",
+		"run/cloud-init/status.json": `{"v1":{"datasource":"DataSourceEc2Local","init-local":{"errors":[],"start":1767322804.1,` +
+			`"finished":1767322805.9},` +
 			`"modules-final":{"errors":[],"start":1767322812.5,"finished":1767322816.1}}}`,
 		"var/lib/muster/instances/" + instanceID + "/bootstrap.json": `{"schema":1,"instance_id":"` + instanceID +
 			`","cluster":"prd","settings":{"MUSTER_CLUSTER":"prd"},"at":"2026-01-02T03:00:14Z"}`,
 		"var/lib/muster/instances/" + instanceID +
-			"/report.json": `{"schema":1,"outcome":"not-registered","reason":"the instance did not register in cluster prd","started_at":"2026-01-02T03:00:17Z","waited_seconds":28}`,
-		"var/log/ecs/ecs-init.log": "level=info time=2026-01-02T03:00:20Z msg=\"Starting Amazon Elastic Container Service Agent\"\nlevel=info time=2026-01-02T03:00:41Z msg=\"Agent exited with code 5\"\n",
+			"/report.json": `{"schema":1,"outcome":"not-registered","reason":"the instance did not register in cluster ` +
+			`prd","started_at":"2026-01-02T03:00:17Z","waited_seconds":28}`,
+		"var/log/ecs/ecs-init.log": "level=info time=2026-01-02T03:00:20Z msg=\"Starting Amazon Elastic Container Service Agent\"\nlevel=info " +
+			"time=2026-01-02T03:00:41Z msg=\"Agent exited with code 5\"\n",
 		"var/log/ecs/ecs-agent.log": strings.Repeat(
 			"level=error time=2026-01-02T03:00:38Z msg=\"Error registering container instance\" error=\"ClientException: Cluster not found.\"\n",
 			3,

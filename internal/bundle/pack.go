@@ -86,7 +86,8 @@ func isGzip(path string) bool {
 func withAlternative(path string, err error) error {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, full) {
-			return fmt.Errorf("placing the bundle at %s: %w; use a file on another disk or in /dev/shm, or write it to standard output: muster debug --bundle - >FILE", path, err)
+			return fmt.Errorf("placing the bundle at %s: %w; use a file on another disk or in /dev/shm, or write it to standard output: muster "+
+				"debug --bundle - >FILE", path, err)
 		}
 	}
 	return fmt.Errorf("placing the bundle at %s: %w", path, err)

@@ -112,7 +112,8 @@ func (s Source) htmlCheck(b *strings.Builder, r check.Result) {
 		open = " open"
 	}
 	fmt.Fprintf(b,
-		"<details class=\"check\"%s><summary><span class=\"badge s-%s\">%s</span>%s <code class=\"dim\">%s</code></summary>\n<div class=\"in\">\n",
+		"<details class=\"check\"%s><summary><span class=\"badge s-%s\">%s</span>%s <code class=\"dim\">%s</code></summary>\n<div "+
+			"class=\"in\">\n",
 		open, esc(string(r.Status)), esc(string(r.Status)), esc(r.Title), esc(r.ID))
 	for _, f := range r.Findings {
 		fmt.Fprintf(b, "<p><span class=\"s-%s\">%s</span> %s", esc(string(f.Status)), esc(string(f.Status)), esc(f.Summary))

@@ -11,7 +11,8 @@ import (
 )
 
 var entry = regexp.MustCompile(
-	`<li( class="ill")?><time>(.*?)</time><span class="since">\+(.*?)</span><span class="who">(.*?)</span><span class="said">(.*?)</span></li>`,
+	`<li( class="ill")?><time>(.*?)</time><span class="since">\+(.*?)</span><span class="who">(.*?)</span><span ` +
+		`class="said">(.*?)</span></li>`,
 )
 
 // toldBoot returns the section about the boot.

@@ -33,12 +33,14 @@ func bundling(t *testing.T) *cobra.Command {
 		"etc/ecs/ecs.config":        "ECS_CLUSTER=prod\nECS_ENGINE_AUTH_DATA={\"r\":{\"password\":\"hunter22\"}}\n",
 		"var/log/ecs/ecs-agent.log": "level=info time=2026-01-02T03:00:20Z msg=\"Registered container instance with cluster!\"\n",
 	} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o755), os.WriteFile(filepath.Join(root, name), []byte(text), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o755), os.WriteFile(filepath.Join(root, name), []byte(text),
+			0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"Cluster":"prod","ContainerInstanceArn":"arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0a","Version":"v1","Tasks":[]}`)
+		_, _ = io.WriteString(w, `{"Cluster":"prod","ContainerInstanceArn":"arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0a",`+
+			`"Version":"v1","Tasks":[]}`)
 	}))
 	t.Cleanup(agent.Close)
 	var f bundleFlags
@@ -51,7 +53,8 @@ func bundling(t *testing.T) *cobra.Command {
 		if f.dryRun {
 			return f.plan(cmd.OutOrStdout())
 		}
-		i := loaded(t, map[string]string{"MUSTER_ROOT": root, "MUSTER_INTROSPECTION_URL": agent.URL, "MUSTER_DOCKER_HOST": "unix://" + root + "/docker.sock"})
+		i := loaded(t, map[string]string{"MUSTER_ROOT": root, "MUSTER_INTROSPECTION_URL": agent.URL, "MUSTER_DOCKER_HOST": "unix://" + root +
+			"/docker.sock"})
 		i.Identity.InstanceID = "i-0123456789abcdef0"
 		s := bundle.Of(i, "test")
 		var err error
@@ -103,7 +106,8 @@ func unzipped(t *testing.T, data []byte) string {
 func TestABundleIsWrittenToAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "b.tar.gz")
 	stdout, stderr, err := runs(t, "--bundle", path)
-	if err != nil || stdout != "what debug prints\n" || !strings.Contains(stderr, "wrote "+path+": ") || !strings.Contains(stderr, "not collected: containers: ") {
+	if err != nil || stdout != "what debug prints\n" || !strings.Contains(stderr, "wrote "+path+": ") ||
+		!strings.Contains(stderr, "not collected: containers: ") {
 		t.Fatalf("%q, %q, %v", stdout, stderr, err)
 	}
 	data, err := os.ReadFile(path)
@@ -111,7 +115,8 @@ func TestABundleIsWrittenToAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := unzipped(t, data)
-	for _, want := range []string{"ECS_CLUSTER=prod", "ECS_ENGINE_AUTH_DATA=[masked]", "Registered container instance with cluster!", "container-instance/prod/"} {
+	for _, want := range []string{"ECS_CLUSTER=prod", "ECS_ENGINE_AUTH_DATA=[masked]", "Registered container instance with cluster!",
+		"container-instance/prod/"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is not in the bundle", want)
 		}
@@ -123,7 +128,8 @@ func TestABundleIsWrittenToAFile(t *testing.T) {
 
 func TestABundleForStandardOutputStandsThereAlone(t *testing.T) {
 	stdout, stderr, err := runs(t, "--bundle", "-", "--include", "user-data")
-	if err != nil || !strings.Contains(unzipped(t, []byte(stdout)), "MANIFEST.json") || !strings.Contains(stderr, "what debug prints") || !strings.Contains(stderr, "wrote standard output") {
+	if err != nil || !strings.Contains(unzipped(t, []byte(stdout)), "MANIFEST.json") || !strings.Contains(stderr, "what debug prints") ||
+		!strings.Contains(stderr, "wrote standard output") {
 		t.Errorf("%q, %v", stderr, err)
 	}
 }
@@ -135,7 +141,8 @@ func TestABundleOfAnotherRootIsNotOfThisHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := func(i *instance.Instance) bundle.Source {
-		return (&checkFlags{}).source(report.New(nil, report.About{}), &checkup.Session{Instance: i, World: checkup.WithNetwork(t.Context(), i, catalog.World{})})
+		return (&checkFlags{}).source(report.New(nil, report.About{}), &checkup.Session{Instance: i, World: checkup.WithNetwork(t.Context(), i,
+			catalog.World{})})
 	}
 	if s := source(i); s.Engine != nil || s.Units != nil {
 		t.Errorf("Docker %v, systemd %t", s.Engine, s.Units != nil)

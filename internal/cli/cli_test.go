@@ -134,9 +134,11 @@ func peers(ts *testscript.TestScript, _ bool, _ []string) {
 	b := box(ts)
 	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
 		{Protocol: "tcp", First: 47500, Last: 47599, CIDR: "10.0.0.0/16"},
-		{Protocol: "tcp", First: 47100, Last: 47105, Group: "sg-batch"}, {Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-cache"}, sandbox.AllEgress(),
+		{Protocol: "tcp", First: 47100, Last: 47105, Group: "sg-batch"}, {Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-cache"},
+		sandbox.AllEgress(),
 	}})
-	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-batch", Rules: []sandbox.Rule{{Protocol: "tcp", First: 47000, Last: 47999, CIDR: "10.0.0.0/16"}, sandbox.AllEgress()}})
+	b.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-batch",
+		Rules: []sandbox.Rule{{Protocol: "tcp", First: 47000, Last: 47999, CIDR: "10.0.0.0/16"}, sandbox.AllEgress()}})
 	b.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache"} })
 	b.AddPeer("prod", "i-0aaaaaaaaaaaaaaa1", sandbox.Interface{ID: "eni-1", Addrs: []string{"10.0.1.21"}, Groups: []string{"sg-cache"}})
 	b.AddPeer("prod", "i-0aaaaaaaaaaaaaaa2", sandbox.Interface{ID: "eni-2", Addrs: []string{"10.0.1.22"}, Groups: []string{"sg-batch"}})
@@ -169,7 +171,8 @@ func balancer(ts *testscript.TestScript, _ bool, _ []string) {
 func authorize(ts *testscript.TestScript, _ bool, _ []string) {
 	b := box(ts)
 	_, err := ec2.NewFromConfig(b.AWSConfig()).AuthorizeSecurityGroupIngress(context.Background(), &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupId: aws.String("sg-cache"), IpPermissions: []types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(47106), ToPort: aws.Int32(47109),
+		GroupId: aws.String("sg-cache"), IpPermissions: []types.IpPermission{{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(47106),
+			ToPort:           aws.Int32(47109),
 			UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: aws.String("sg-batch")}}}},
 	})
 	ts.Check(err)

@@ -58,16 +58,18 @@ func addRoom(b *sandbox.Sandbox) {
 		Name: "web", TaskDefinition: "web:2", DesiredCount: 4, RunningCount: 2,
 		Constraints: []sandbox.PlacementItem{{Type: "memberOf", Expression: "attribute:ecs.instance-type =~ m7i.*"}},
 		Events: []sandbox.ServiceEvent{
-			{ID: "2", CreatedAt: sandbox.Epoch{Time: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)}, Message: "(service web) was unable to place a task " +
-				"because no container instance met all of its requirements. The closest matching container-instance " +
-				"00000000000000000000000000000001 has insufficient memory available. For more information, see the Troubleshooting section."},
+			{ID: "2", CreatedAt: sandbox.Epoch{Time: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)},
+				Message: "(service web) was unable to place a task " +
+					"because no container instance met all of its requirements. The closest matching container-instance " +
+					"00000000000000000000000000000001 has insufficient memory available. For more information, see the Troubleshooting section."},
 		},
 	})
 }
 
 func addDefinitions(b *sandbox.Sandbox) {
 	b.AddTaskDefinition(sandbox.TaskDefinition{Family: "web", Status: "INACTIVE", CPU: "256", Memory: "512"})
-	b.AddTaskDefinition(sandbox.TaskDefinition{Family: "web", CPU: "512", Memory: "4096", Platform: &sandbox.RuntimePlatform{OS: "LINUX", Arch: "X86_64"}})
+	b.AddTaskDefinition(sandbox.TaskDefinition{Family: "web", CPU: "512", Memory: "4096", Platform: &sandbox.RuntimePlatform{OS: "LINUX",
+		Arch: "X86_64"}})
 	b.AddTaskDefinition(sandbox.TaskDefinition{Family: "proxy", NetworkMode: "host", Containers: []sandbox.ContainerDefinition{
 		{Name: "a", CPU: 64, Memory: 512, MemoryReservation: 100, Ports: []sandbox.PortMapping{{ContainerPort: 22, Protocol: "tcp"}}},
 	}})

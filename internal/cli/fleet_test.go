@@ -28,7 +28,8 @@ func fleetWorld(ts *testscript.TestScript, _ bool, args []string) {
 				{
 					ID:        "1",
 					CreatedAt: sandbox.Epoch{Time: time.Now()},
-					Message:   "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance 0a1b) has insufficient memory available.",
+					Message: "(service web) was unable to place a task because no container instance met all of its requirements. The closest " +
+						"matching (container-instance 0a1b) has insufficient memory available.",
 				},
 			}
 		})
@@ -112,7 +113,9 @@ func dark(b *sandbox.Sandbox) {
 	b.EditGroup("prod-workers", func(g *sandbox.ScalingGroup) {
 		g.Activities = []sandbox.Activity{
 			{Start: time.Now().Add(-2 * time.Hour), Description: "Terminating EC2 instance: i-0a1b2c3d4e5f60011",
-				Cause: "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 changing the desired capacity from 12 to 0.  At 2026-11-27T19:00:15Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 12 to 11."},
+				Cause: "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 changing " +
+					"the desired capacity from 12 to 0.  At 2026-11-27T19:00:15Z an instance was taken out of service in response to a difference " +
+					"between desired and actual capacity, shrinking the capacity from 12 to 11."},
 		}
 	})
 }

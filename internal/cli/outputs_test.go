@@ -41,7 +41,8 @@ func hostile(lineEnds bool) string {
 			b.WriteString("x" + string(c) + "FORGED")
 		}
 	}
-	b.WriteString("\xff\xfe\xc0\x80\xed\xa0\x80\x1b[2J\x1b[1;1H\x1b[8m\x1b[31m\x1b]0;t\x07\x1b]8;;http://evil\x1b\\y\x1b]8;;\x1b\\\x1b]52;c;ZXZpbA==\x07\x1bP+q\x1b\\<script>alert(1)</script>&lt;\"'")
+	b.WriteString("\xff\xfe\xc0\x80\xed\xa0\x80\x1b[2J\x1b[1;1H\x1b[8m\x1b[31m\x1b]0;t\x07\x1b]8;;http://evil\x1b\\y\x1b]8;;\x1b\\\x1b]52;" +
+		"c;ZXZpbA==\x07\x1bP+q\x1b\\<script>alert(1)</script>&lt;\"'")
 	if lineEnds {
 		b.WriteString("\r\nFORGED\nmuster: FORGED\n<4>FORGED\n  fix  FORGED\tFORGED\tFORGED")
 	}
@@ -66,7 +67,8 @@ func around(text string, i int) string { return text[max(0, i-60):min(len(text),
 // forged returns an error for a line whose beginning comes from quoted text.
 func forged(text string) error {
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "FORGED") || strings.HasPrefix(line, "muster: FORGED") || strings.HasPrefix(line, "<4>FORGED") || strings.HasPrefix(line, "  fix  FORGED") {
+		if strings.HasPrefix(line, "FORGED") || strings.HasPrefix(line, "muster: FORGED") || strings.HasPrefix(line, "<4>FORGED") ||
+			strings.HasPrefix(line, "  fix  FORGED") {
 			return fmt.Errorf("a line %q", line)
 		}
 	}
@@ -137,7 +139,8 @@ func besieged(t *testing.T) {
 	// An environment variable cannot contain NUL.
 	t.Setenv("MUSTER_EVENT_BUS", strings.ReplaceAll(all, "\x00", ""))
 	s.EditInstance("i-0aaaaaaaaaaaaaaa1", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{all} })
-	s.AddTask("prod", sandbox.RunningTask{Service: all, Interface: sandbox.Interface{ID: all, Addrs: []string{"10.0.1.99"}, Groups: []string{all}, Subnet: all}})
+	s.AddTask("prod", sandbox.RunningTask{Service: all, Interface: sandbox.Interface{ID: all, Addrs: []string{"10.0.1.99"},
+		Groups: []string{all}, Subnet: all}})
 	for i, name := range []string{all, line} {
 		engine.Health(engine.Run(dockerd.Spec{Name: name, Check: true, Env: []string{"A=" + all}, Labels: map[string]string{
 			"com.amazonaws.ecs.cluster": all, "com.amazonaws.ecs.container-name": all, "com.amazonaws.ecs.task-definition-family": all,
@@ -159,9 +162,12 @@ func besieged(t *testing.T) {
 	}
 	quoted, _ := json.Marshal(all)
 	for path, text := range map[string]string{
-		"etc/ecs/ecs.config":                   "ECS_CLUSTER=prod\n" + line + "=1\nECS_INSTANCE_ATTRIBUTES={" + line + "\nHTTP_PROXY=http://" + line + "\n" + all,
-		"var/log/ecs/ecs-agent.log":            "level=error time=2099-01-02T03:00:38Z msg=\"Error registering container instance: " + line + "\" error=\"" + line + "\"\n" + all + "\n",
-		"var/log/ecs/ecs-init.log":             "level=error time=2099-01-02T03:00:38Z msg=\"" + line + "\"\nlevel=info time=2099-01-02T03:00:39Z msg=\"Agent exited with code 5\"\n",
+		"etc/ecs/ecs.config": "ECS_CLUSTER=prod\n" + line + "=1\nECS_INSTANCE_ATTRIBUTES={" + line + "\nHTTP_PROXY=http://" +
+			line + "\n" + all,
+		"var/log/ecs/ecs-agent.log": "level=error time=2099-01-02T03:00:38Z msg=\"Error registering container instance: " + line +
+			"\" error=\"" + line + "\"\n" + all + "\n",
+		"var/log/ecs/ecs-init.log": "level=error time=2099-01-02T03:00:38Z msg=\"" + line +
+			"\"\nlevel=info time=2099-01-02T03:00:39Z msg=\"Agent exited with code 5\"\n",
 		"run/cloud-init/result.json":           `{"v1": {"datasource": "DataSourceNone", "errors": [` + string(quoted) + `]}}`,
 		"run/cloud-init/status.json":           `{"v1": {"init": {"start": 1.0, "finished": 2.0, "errors": [` + string(quoted) + `]}}}`,
 		"var/lib/cloud/instance/user-data.txt": all,
@@ -185,19 +191,27 @@ func TestNoOutputObeysWhatItQuotes(t *testing.T) {
 		args []string
 	}{
 		{"table", append([]string{"check", "-v"}, offline...)}, {"table", append([]string{"check", "-v", "--color", "never"}, offline...)},
-		{"short", append([]string{"check", "--output", "short"}, offline...)}, {"json", append([]string{"check", "--output", "json"}, offline...)},
+		{"short", append([]string{"check", "--output", "short"}, offline...)},
+		{"json", append([]string{"check", "--output", "json"}, offline...)},
 		{"junit", append([]string{"check", "--output", "junit"}, offline...)},
 		{"table", append([]string{"debug", "-v"}, offline...)}, {"short", append([]string{"debug", "--output", "short"}, offline...)},
-		{"json", append([]string{"debug", "--output", "json"}, offline...)}, {"junit", append([]string{"debug", "--output", "junit"}, offline...)},
+		{"json", append([]string{"debug", "--output", "json"}, offline...)},
+		{"junit", append([]string{"debug", "--output", "junit"}, offline...)},
 		{"table", []string{"config", "show"}}, {"json", []string{"config", "show", "--output", "json"}},
 		{"table", []string{"status"}}, {"json", []string{"status", "--output", "json"}},
-		{"table", []string{"ports", "--no-dial"}}, {"json", []string{"ports", "--no-dial", "--output", "json"}}, {"html", []string{"ports", "--no-dial", "--output", "html"}},
-		{"table", []string{"ports", "--cluster", "prod", "--no-dial"}}, {"json", []string{"ports", "--cluster", "prod", "--no-dial", "--output", "json"}}, {"error", []string{"ports", "--cluster", "prod", "--service", all, "--no-dial"}},
-		{"html", []string{"ports", "--cluster", "prod", "--no-dial", "--output", "html"}}, {"error", []string{"ports", "--ports", all}}, {"error", []string{"ports", "--address", all}},
+		{"table", []string{"ports", "--no-dial"}}, {"json", []string{"ports", "--no-dial", "--output", "json"}},
+		{"html", []string{"ports", "--no-dial", "--output", "html"}},
+		{"table", []string{"ports", "--cluster", "prod", "--no-dial"}}, {"json", []string{"ports", "--cluster", "prod", "--no-dial", "--output",
+			"json"}}, {"error", []string{"ports", "--cluster", "prod", "--service", all, "--no-dial"}},
+		{"html", []string{"ports", "--cluster", "prod", "--no-dial", "--output", "html"}}, {"error", []string{"ports", "--ports", all}},
+		{"error", []string{"ports", "--address", all}},
 		{"error", []string{"ports", "--cluster", all}}, {"error", []string{"ports", "--cluster", "prod", "--family", all}},
-		{"error", []string{"explain", all}}, {"error", []string{all}}, {"error", []string{"check", "--" + all}}, {"error", []string{"check", "--only", all}},
-		{"error", []string{"check", "--output", all}}, {"error", []string{"debug", "--bundle", "/nowhere/" + all, "--only", "disk"}}, {"error", []string{"debug", "--include", all}},
-		{"error", []string{"bootstrap", "--cluster", all}}, {"error", []string{"bootstrap", "--cluster", "prod", "--ecs", all}}, {"table", []string{"bootstrap", "--cluster", "prod", "--dry-run"}},
+		{"error", []string{"explain", all}}, {"error", []string{all}}, {"error", []string{"check", "--" + all}},
+		{"error", []string{"check", "--only", all}},
+		{"error", []string{"check", "--output", all}}, {"error", []string{"debug", "--bundle", "/nowhere/" + all, "--only", "disk"}},
+		{"error", []string{"debug", "--include", all}},
+		{"error", []string{"bootstrap", "--cluster", all}}, {"error", []string{"bootstrap", "--cluster", "prod", "--ecs", all}},
+		{"table", []string{"bootstrap", "--cluster", "prod", "--dry-run"}},
 		{"error", []string{"bootstrap", "--cluster", "prod", "--lifecycle-hook", all, "--cfn-stack", all}},
 		{"table", []string{"verify", "--timeout", "1s"}}, {"json", []string{"verify", "--timeout", "1s", "--output", "json"}},
 		{"error", []string{"verify", "--timeout", "1s", "--cfn-stack", all, "--cfn-resource", all}},
@@ -243,7 +257,8 @@ func TestJSONStillMeansTheSame(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if want := strings.ToValidUTF8(hostile(true), "\ufffd"); strings.ReplaceAll(got.Unhealthy[0].Name, "\ufffd", "") != strings.ReplaceAll(want, "\ufffd", "") {
+	if want := strings.ToValidUTF8(hostile(true), "\ufffd"); strings.ReplaceAll(got.Unhealthy[0].Name, "\ufffd",
+		"") != strings.ReplaceAll(want, "\ufffd", "") {
 		t.Errorf("%q", got.Unhealthy[0].Name)
 	}
 }

@@ -75,7 +75,8 @@ func manned(t *testing.T, launching bool) *sandbox.Sandbox {
 	s.AddCapacityProvider("prod", sandbox.CapacityProvider{Name: "spare"})
 	s.AddService("prod", sandbox.Service{Name: "web", DesiredCount: 2, RunningCount: 2})
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-cache", Rules: []sandbox.Rule{
-		{Protocol: "tcp", First: 47100, Last: 47199, Group: "sg-cache"}, {Protocol: "tcp", First: 47500, Last: 47599, PrefixList: "pl-1"}, sandbox.AllEgress(),
+		{Protocol: "tcp", First: 47100, Last: 47199, Group: "sg-cache"}, {Protocol: "tcp", First: 47500, Last: 47599, PrefixList: "pl-1"},
+		sandbox.AllEgress(),
 	}})
 	s.EditInstance("i-0123456789abcdef0", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-cache"} })
 	for i, id := range peers {
@@ -83,7 +84,8 @@ func manned(t *testing.T, launching bool) *sandbox.Sandbox {
 		at := func(n string) []string { return []string{"10.0.1.2" + n + string(rune('1'+i))} }
 		arn := s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: at(""), Groups: []string{"sg-cache"}, Subnet: subnet})
 		s.AddTask("prod", sandbox.RunningTask{Service: "web", ContainerInstance: arn})
-		s.AddTask("prod", sandbox.RunningTask{Service: "own", ContainerInstance: arn, Interface: sandbox.Interface{ID: "eni-own-" + id, Addrs: at("0"), Groups: []string{"sg-cache"}, Subnet: subnet}})
+		s.AddTask("prod", sandbox.RunningTask{Service: "own", ContainerInstance: arn, Interface: sandbox.Interface{ID: "eni-own-" + id,
+			Addrs: at("0"), Groups: []string{"sg-cache"}, Subnet: subnet}})
 	}
 	return s
 }

@@ -40,14 +40,19 @@ func plant(t *testing.T, secrets []redacttest.Secret) {
 	for i, it := range secrets {
 		line := strings.ReplaceAll(it.Text, "\n", `\n`)
 		add("etc/ecs/ecs.config", "%s\nexport ECS_CLUSTER=%q\nECS_INSTANCE_ATTRIBUTES={%s\nHTTP_PROXY=%s\n", it.Text, line, line, line)
-		add("etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTPS_PROXY=http://joe:%s@proxy:3128/%s\"\n", strings.Join(it.Parts, ""), line)
-		add("var/log/ecs/ecs-agent.log", "%s\nlevel=error time=2099-01-02T03:00:38Z msg=%q error=%q\n", it.Text, "Error registering container instance: "+line, it.Text)
-		add("var/log/ecs/ecs-init.log", "level=error time=2099-01-02T03:00:38Z msg=%q\nlevel=info time=2099-01-02T03:00:39Z msg=\"Agent exited with code 5\"\n", line)
+		add("etc/systemd/system/ecs.service.d/http-proxy.conf", "[Service]\nEnvironment=\"HTTPS_PROXY=http://joe:%s@proxy:3128/%s\"\n",
+			strings.Join(it.Parts, ""), line)
+		add("var/log/ecs/ecs-agent.log", "%s\nlevel=error time=2099-01-02T03:00:38Z msg=%q error=%q\n", it.Text,
+			"Error registering container instance: "+line, it.Text)
+		add("var/log/ecs/ecs-init.log", "level=error time=2099-01-02T03:00:38Z msg=%q\nlevel=info time=2099-01-02T03:00:39Z msg=\"Agent "+
+			"exited with code 5\"\n", line)
 		add("var/lib/cloud/data/result.json", "{\"v1\": {\"datasource\": \"DataSourceNone\", \"errors\": [%q]}}\n", it.Text)
 		add("etc/resolv.conf", "# %s\n", line)
-		labels := map[string]string{"com.amazonaws.ecs.container-name": "web", "com.amazonaws.ecs.task-definition-family": line, "com.amazonaws.ecs.task-arn": line}
+		labels := map[string]string{"com.amazonaws.ecs.container-name": "web", "com.amazonaws.ecs.task-definition-family": line,
+			"com.amazonaws.ecs.task-arn": line}
 		if i < 40 {
-			engine.Health(engine.Run(dockerd.Spec{Name: fmt.Sprintf("ecs-web-%d", i), Check: true, Labels: labels, Env: []string{line}}), "unhealthy")
+			engine.Health(engine.Run(dockerd.Spec{Name: fmt.Sprintf("ecs-web-%d", i), Check: true, Labels: labels, Env: []string{line}}),
+				"unhealthy")
 		}
 	}
 	for path, text := range files {
@@ -90,7 +95,8 @@ func TestNoSecretOfAProxyReachesTheScreen(t *testing.T) {
 			clean(t, secrets, "status", "--output", output)
 		}
 	})
-	for name, written := range map[string]func(string) string{"as it is": func(text string) string { return text }, "escaped": url.QueryEscape} {
+	for name, written := range map[string]func(string) string{"as it is": func(text string) string { return text },
+		"escaped": url.QueryEscape} {
 		for few := range slices.Chunk(secrets[:18], 1) {
 			t.Run(few[0].Kind+", "+name, func(t *testing.T) {
 				plant(t, few)

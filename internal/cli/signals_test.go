@@ -180,12 +180,17 @@ func TestAHangupReadsTheSettingsAgain(t *testing.T) {
 		says          string
 		want          []string // the dimensions of Registered at the end
 	}{
-		"what changed counts":         {"MUSTER_CLUSTER=prod\n", "MUSTER_CLUSTER=prod\nMUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS is now instance", []string{plain, each}},
-		"what is gone does not":       {"MUSTER_DIMENSIONS=instance\n", "", "MUSTER_DIMENSIONS is now", []string{plain}},
-		"what must wait is said":      {"MUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS=instance\nMUSTER_NAMESPACE=Other\n", "MUSTER_NAMESPACE takes effect at the next start", []string{plain, each}},
-		"a mistyped name":             {"MUSTER_DIMENSIONS=instance\n", "\nMUSTER_DIMENSION=container\n", "/etc/muster/muster.env:2: unknown setting MUSTER_DIMENSION: did you mean MUSTER_DIMENSIONS?", []string{plain, each}},
-		"a bad value beside good one": {"MUSTER_CLUSTER=prod\n", "MUSTER_DIMENSIONS=instance\nMUSTER_WATCH_PERIOD=soon\n", "the configuration is unchanged: ", []string{plain}},
-		"no settings file at all":     {"MUSTER_DIMENSIONS=instance\n", "\x00\xff{", "the configuration is unchanged: ", []string{plain, each}},
+		"what changed counts": {"MUSTER_CLUSTER=prod\n", "MUSTER_CLUSTER=prod\nMUSTER_DIMENSIONS=instance\n",
+			"MUSTER_DIMENSIONS is now instance", []string{plain, each}},
+		"what is gone does not": {"MUSTER_DIMENSIONS=instance\n", "", "MUSTER_DIMENSIONS is now", []string{plain}},
+		"what must wait is said": {"MUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS=instance\nMUSTER_NAMESPACE=Other\n",
+			"MUSTER_NAMESPACE counts from the next start on", []string{plain, each}},
+		"a mistyped name": {"MUSTER_DIMENSIONS=instance\n", "\nMUSTER_DIMENSION=container\n",
+			"/etc/muster/muster.env:2: unknown setting MUSTER_DIMENSION: did you mean MUSTER_DIMENSIONS?", []string{plain, each}},
+		"a bad value beside good one": {"MUSTER_CLUSTER=prod\n", "MUSTER_DIMENSIONS=instance\nMUSTER_WATCH_PERIOD=soon\n",
+			"the configuration stays as it was: ", []string{plain}},
+		"no settings file at all": {"MUSTER_DIMENSIONS=instance\n", "\x00\xff{", "the configuration stays as it was: ",
+			[]string{plain, each}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -228,10 +233,13 @@ func TestATerminationFlushesWithinFiveSeconds(t *testing.T) {
 		left    [2]int         // minimum and maximum number of minutes queued on disk, because a second minute may have begun
 		says    string
 	}{
-		"all is well":              {func(*running) {}, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
-		"CloudWatch denies":        {func(r *running) { r.Inject(sandbox.AccessDenied(sandbox.CloudWatch, "PutMetricData")) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{1, 2}, "unsent minutes left in the spool "},
-		"CloudWatch hangs":         {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false, "Unhealthy Recovered Unhealthy+1", [2]int{0, 1}, "sent, but the result is unknown"},
-		"EventBridge hangs":        {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.EventBridge, Hang: true}) }, true, "Unhealthy Recovered", [2]int{0, 0}, "events not announced: 1: "},
+		"all is well": {func(*running) {}, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
+		"CloudWatch denies": {func(r *running) { r.Inject(sandbox.AccessDenied(sandbox.CloudWatch, "PutMetricData")) }, false,
+			"Unhealthy Recovered Unhealthy+1", [2]int{1, 2}, "unsent minutes left in the spool "},
+		"CloudWatch hangs": {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false,
+			"Unhealthy Recovered Unhealthy+1", [2]int{0, 1}, "sent, but the result is unknown"},
+		"EventBridge hangs": {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.EventBridge, Hang: true}) }, true,
+			"Unhealthy Recovered", [2]int{0, 0}, "events not announced: 1: "},
 		"the host's services hang": {hangHost, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -318,8 +326,10 @@ func TestAHangupInterruptsUnlessItIsIgnored(t *testing.T) {
 		waiting string // text on stderr
 		says    string
 	}{
-		"verify":             {[]string{"verify", "--cluster", "prod", "--timeout", "10m"}, false, "waiting", "interrupted: hangup signal received"},
-		"verify under nohup": {[]string{"verify", "--cluster", "prod", "--timeout", "10m"}, true, "waiting", "interrupted: interrupt signal received"},
+		"verify": {[]string{"verify", "--cluster", "prod", "--timeout", "10m"}, false, "waiting",
+			"interrupted: hangup signal received"},
+		"verify under nohup": {[]string{"verify", "--cluster", "prod", "--timeout", "10m"}, true, "waiting",
+			"interrupted: interrupt signal received"},
 		"check that waits":   {[]string{"check", "--only", "registered", "--wait", "10m"}, false, "waiting", ""},
 		"debug that waits":   {[]string{"debug", "--only", "registered", "--wait", "10m"}, false, "waiting", ""},
 		"a wait under nohup": {[]string{"check", "--only", "registered", "--wait", "10m"}, true, "waiting", ""},

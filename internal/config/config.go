@@ -33,51 +33,53 @@ const maxNamespace = 255
 var namespaceForm = regexp.MustCompile(`^[0-9A-Za-z.\-_/#]*$`)
 
 // Config holds every setting. The environment variable of a field is Prefix followed by the field's name in words:
-// MUSTER_CFN_STACK for CFNStack. The flag is the same name in kebab case. Settings reads the tags: desc is the
-// description, in lists the commands that have the flag, and record:"true" marks settings that bootstrap records for
-// the units.
+// MUSTER_CFN_STACK for CFNStack. The flag is the same name in kebab case. Settings reads the tags: in lists the
+// commands that have the flag, and record:"true" marks settings that bootstrap records for the units. The map
+// descriptions has a text for each field.
 type Config struct {
-	Cluster           string        `split_words:"true" in:"bootstrap verify ports fleet fit agent check debug" record:"true" desc:"Name or ARN of the ECS cluster."`
-	ClusterTag        string        `split_words:"true" default:"muster:cluster" in:"bootstrap" desc:"Tag that names the cluster if no other setting does. It is read from the instance (through IMDS), then from its Auto Scaling group."`
-	ECS               ECSSettings   `split_words:"true" in:"bootstrap" desc:"Other settings for ecs.config: KEY=VALUE, separated by spaces. The flag can be repeated."`
-	ResetStaleState   bool          `split_words:"true" in:"bootstrap" desc:"Move agent.db aside if it names another cluster for this instance. The ECS agent would refuse to start with it."`
-	Timeout           time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true" desc:"How long verify waits for the registration. Signals are retried for the time that is left, and for at least 2m (or for the same time again, if it is shorter)."`
-	OnFailure         OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true" desc:"Action if the instance does not register: report (exit with an error), abandon (also complete the launch hook with ABANDON) or unhealthy (also mark the instance unhealthy)."`
-	LifecycleHook     string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Launch lifecycle hook to keep waiting with heartbeats, and to complete at the end. Empty: no hook is completed."`
-	CFNStack          string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Name or ID of the CloudFormation stack to signal."`
-	CFNResource       string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"Logical ID of the resource in that stack that waits for the signal."`
-	CFNAuth           CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true" desc:"Authorization of the signal: identity (the instance identity document, no IAM permission) or sigv4 (needs cloudformation:SignalResource)."`
-	Ports             string        `split_words:"true" in:"bootstrap verify ports fleet agent check debug" record:"true" desc:"Replication ports that peers must reach on each other: profiles and ports, such as ignite2,tcp/9000-9009. Empty: verify and agent check no ports, and muster ports checks ignite2."`
-	PortsPolicy       PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true" desc:"Effect of a closed port on verify: warn, fail (verify fails) or ignore (ports are not checked)."`
-	Balancer          string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true" desc:"Load balancers that must reach the target ports: names, ARNs or private addresses, separated by commas."`
-	TargetPort        string        `split_words:"true" default:"dynamic" in:"bootstrap verify ports agent check debug" record:"true" desc:"Ports that the load balancer connects to, for traffic and health checks: ports, ranges, or dynamic (any host port that is assigned for hostPort 0), separated by commas."`
-	Gate              string        `split_words:"true" in:"bootstrap verify agent" record:"true" desc:"Attribute of this container instance to set to open after its replication ports are proved open, and to closed when they close, such as muster.ports. A placement constraint can require it. Empty: none is set."`
-	AwaitService      string        `split_words:"true" in:"bootstrap verify" record:"true" desc:"ECS service to wait for: verify signals success once a task of it is healthy on this instance. Give --timeout enough time for the image pull and the health check. Empty: the registration is enough."`
-	PublishVersion    bool          `split_words:"true" in:"bootstrap agent" record:"true" desc:"Set the attribute muster.version of this container instance to the version of the agent, so that muster fleet shows it."`
-	Report            string        `split_words:"true" in:"verify" record:"true" desc:"File for the JSON report of verify, readable by root only. Empty: report.json in the instance's directory below the state directory."`
-	Console           string        `split_words:"true" default:"/dev/console" in:"verify" record:"true" desc:"Device for the one-line result of verify, so that get-console-output shows it. Empty: none."`
-	IMDSTimeout       time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true" desc:"How long to wait for the instance metadata service."`
-	IntrospectionURL  string        `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true" desc:"URL of the ECS agent's introspection server."`
-	DockerHost        string        `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports agent check debug" record:"true" desc:"Docker Engine. muster only reads from it."`
-	DockerProxy       string        `split_words:"true" in:"agent" record:"false" desc:"Socket of the read-only Docker proxy, set by muster-agent.service. It is used unless MUSTER_DOCKER_HOST is not the default. Empty: the agent connects to the Docker Engine directly."`
-	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true" desc:"How often the agent checks the registration."`
-	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true" desc:"CloudWatch namespace of the metrics. Empty: no metrics are published."`
-	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true" desc:"Additional metrics per container, per instance, or both (container,instance). CloudWatch bills each container and instance separately (docs/reference/metrics.md)."`
-	Textfile          string        `split_words:"true" in:"agent" record:"true" desc:"File for the textfile collector of Prometheus' node exporter, such as /run/muster-agent/muster.prom. Empty: none."`
-	Inventory         string        `split_words:"true" in:"agent" record:"true" desc:"File for a custom inventory of Systems Manager (Custom:Muster), such as /run/muster-agent/inventory.json. Empty: none."`
-	Metrics           Metrics       `split_words:"true" in:"agent" record:"true" desc:"Additional metrics: limits (MemoryUsed and CPUThrottled of each service), agent (CPU, memory and AWS calls of muster-agent), or both (limits,agent)."`
-	EventBus          string        `split_words:"true" in:"agent" record:"true" desc:"Name or ARN of the EventBridge bus for transitions. Empty: transitions go to the journal only."`
-	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true" desc:"Directory for minutes that are not yet published."`
-	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true" desc:"Maximum size of the spool. The oldest minutes are dropped first."`
-	PortsPeriod       time.Duration `split_words:"true" default:"1h" in:"agent" record:"true" desc:"How often the agent evaluates the rules for the replication ports, if any are set."`
-	UnhealthyAfter    time.Duration `split_words:"true" default:"0s" in:"agent" record:"true" desc:"Have the Auto Scaling group replace this instance after ECS has reported it disconnected for this long (at least 5m). 0s: never."`
-	UnhealthyMaxShare int           `split_words:"true" default:"10" in:"agent" record:"true" desc:"Maximum percentage of the Auto Scaling group that may be out of service at once through such replacements. One instance always may, unless it is the last."`
-	AgentState        string        `split_words:"true" default:"/run/muster-agent/state.json" in:"agent status" record:"true" desc:"The agent's state file, read by muster status and muster check."`
-	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false" desc:"Root of the file system to work on, for images that are not booted."`
-	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true" desc:"Configuration file of the ECS agent."`
-	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true" desc:"Directory of agent.db."`
-	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify agent check debug" record:"true" desc:"Directory of the ECS agent's logs."`
-	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false" desc:"State directory of muster, with a directory for each instance ID."`
+	Cluster         string        `split_words:"true" in:"bootstrap verify ports fleet fit agent check debug" record:"true"`
+	ClusterTag      string        `split_words:"true" default:"muster:cluster" in:"bootstrap"`
+	ECS             ECSSettings   `split_words:"true" in:"bootstrap"`
+	ResetStaleState bool          `split_words:"true" in:"bootstrap"`
+	Timeout         time.Duration `split_words:"true" default:"10m" in:"bootstrap verify" record:"true"`
+	OnFailure       OnFailure     `split_words:"true" default:"report" in:"bootstrap verify" record:"true"`
+	LifecycleHook   string        `split_words:"true" in:"bootstrap verify" record:"true"`
+	CFNStack        string        `split_words:"true" in:"bootstrap verify" record:"true"`
+	CFNResource     string        `split_words:"true" in:"bootstrap verify" record:"true"`
+	CFNAuth         CFNAuth       `split_words:"true" default:"identity" in:"bootstrap verify" record:"true"`
+	Ports           string        `split_words:"true" in:"bootstrap verify ports fleet agent check debug" record:"true"`
+	PortsPolicy     PortsPolicy   `split_words:"true" default:"warn" in:"bootstrap verify" record:"true"`
+	Balancer        string        `split_words:"true" in:"bootstrap verify ports agent check debug" record:"true"`
+	TargetPort      string        `split_words:"true" default:"dynamic" in:"bootstrap verify ports agent check debug" record:"true"`
+	Gate            string        `split_words:"true" in:"bootstrap verify agent" record:"true"`
+	AwaitService    string        `split_words:"true" in:"bootstrap verify" record:"true"`
+	PublishVersion  bool          `split_words:"true" in:"bootstrap agent" record:"true"`
+	Report          string        `split_words:"true" in:"verify" record:"true"`
+	Console         string        `split_words:"true" default:"/dev/console" in:"verify" record:"true"`
+	IMDSTimeout     time.Duration `split_words:"true" default:"2m" in:"bootstrap verify" record:"true"`
+
+	IntrospectionURL string `split_words:"true" default:"http://127.0.0.1:51678" in:"verify ports agent check debug" record:"true"`
+	DockerHost       string `split_words:"true" default:"unix:///var/run/docker.sock" in:"verify ports agent check debug" record:"true"`
+	DockerProxy      string `split_words:"true" in:"agent" record:"false"`
+
+	WatchPeriod       time.Duration `split_words:"true" default:"1m" in:"agent" record:"true"`
+	Namespace         string        `split_words:"true" default:"Muster" in:"agent" record:"true"`
+	Dimensions        Dimensions    `split_words:"true" in:"agent" record:"true"`
+	Textfile          string        `split_words:"true" in:"agent" record:"true"`
+	Inventory         string        `split_words:"true" in:"agent" record:"true"`
+	Metrics           Metrics       `split_words:"true" in:"agent" record:"true"`
+	EventBus          string        `split_words:"true" in:"agent" record:"true"`
+	SpoolDir          string        `split_words:"true" default:"/var/lib/muster-agent/spool" in:"agent" record:"true"`
+	SpoolMax          Size          `split_words:"true" default:"64MB" in:"agent" record:"true"`
+	PortsPeriod       time.Duration `split_words:"true" default:"1h" in:"agent" record:"true"`
+	UnhealthyAfter    time.Duration `split_words:"true" default:"0s" in:"agent" record:"true"`
+	UnhealthyMaxShare int           `split_words:"true" default:"10" in:"agent" record:"true"`
+	AgentState        string        `split_words:"true" default:"/run/muster-agent/state.json" in:"agent status" record:"true"`
+	Root              string        `split_words:"true" default:"/" in:"bootstrap verify ports agent status check debug" record:"false"`
+	ECSConfig         string        `split_words:"true" default:"/etc/ecs/ecs.config" in:"bootstrap check debug" record:"true"`
+	ECSDataDir        string        `split_words:"true" default:"/var/lib/ecs/data" in:"bootstrap check debug" record:"true"`
+	ECSLogDir         string        `split_words:"true" default:"/var/log/ecs" in:"verify agent check debug" record:"true"`
+	StateDir          string        `split_words:"true" default:"/var/lib/muster" in:"bootstrap verify ports agent check debug" record:"false"`
 
 	origins map[string]Origin
 }
@@ -164,7 +166,8 @@ func (c *Config) check() error {
 	c.checkIntrospectionURL(p)
 	c.checkAwaitService(p)
 	if len(c.Namespace) > maxNamespace || !namespaceForm.MatchString(c.Namespace) || strings.HasPrefix(c.Namespace, "AWS/") {
-		p.add("MUSTER_NAMESPACE", "%+.40q is not a CloudWatch namespace: use up to 255 letters, digits and .-_/#, not starting with AWS/", c.Namespace)
+		p.add("MUSTER_NAMESPACE", "%+.40q is not a CloudWatch namespace: use up to 255 letters, digits and .-_/#, not starting with AWS/",
+			c.Namespace)
 	}
 	c.checkPorts(p)
 	for variable, path := range map[string]string{
@@ -192,7 +195,8 @@ func (c *Config) checkLimits(p *problems) {
 		p.add("MUSTER_PORTS_PERIOD", "%s is less than a minute: each check makes API calls, whose rate limit the account shares", c.PortsPeriod)
 	}
 	if c.UnhealthyAfter != 0 && c.UnhealthyAfter < leastAfter {
-		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: it is normal that ECS agents lose their connection for minutes, several times an hour",
+		p.add("MUSTER_UNHEALTHY_AFTER", "%s is less than %s: it is normal that ECS agents lose their connection for minutes, several times an "+
+			"hour",
 			c.UnhealthyAfter, duration(leastAfter))
 	}
 	if c.UnhealthyMaxShare < 1 || c.UnhealthyMaxShare > 100 {

@@ -116,30 +116,46 @@ func TestInvalidSettingsErrorNamesTheOrigin(t *testing.T) {
 		set  Set
 		want string
 	}{
-		"an unknown variable":        {Set{Environ: []string{"MUSTER_CLUSTR=x"}}, "environment MUSTER_CLUSTR: unknown setting MUSTER_CLUSTR: did you mean MUSTER_CLUSTER"},
-		"an unknown line":            {Set{File: parsed(t, "\nMUSTER_TIMOUT=1m")}, "file /etc/muster/muster.env:2: unknown setting MUSTER_TIMOUT: did you mean MUSTER_TIMEOUT"},
-		"nothing near":               {Set{Environ: []string{"MUSTER_XYZZYPLUGH=x"}}, "muster config show lists"},
-		"an empty cluster":           {Set{Environ: []string{"MUSTER_CLUSTER="}}, "environment MUSTER_CLUSTER: MUSTER_CLUSTER: it is set, but empty"},
-		"no duration":                {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "10"}}, `flag --timeout: MUSTER_TIMEOUT="10": not a duration such as 90s or 10m`},
-		"ports judged all the time":  {Set{Flags: map[string]string{"MUSTER_PORTS_PERIOD": "1ns"}}, "MUSTER_PORTS_PERIOD: 1ns is less than a minute"},
-		"a negative duration":        {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "-1m"}}, "flag --timeout: MUSTER_TIMEOUT: -1m0s is not greater than zero"},
-		"no bool":                    {Set{Environ: []string{"MUSTER_RESET_STALE_STATE=maybe"}}, "neither true nor false"},
-		"a word that is no choice":   {Set{Flags: map[string]string{"MUSTER_ON_FAILURE": "explode"}}, `it must be one of ["report" "abandon" "unhealthy"]`},
-		"half a signal":              {Set{Flags: map[string]string{"MUSTER_CFN_STACK": "s"}}, "needs both the stack (--cfn-stack) and the resource"},
-		"a profile that is none":     {Set{Flags: map[string]string{"MUSTER_PORTS": "ignit2"}}, `flag --ports: MUSTER_PORTS: `},
-		"a relative path":            {Set{Flags: map[string]string{"MUSTER_STATE_DIR": "here"}}, `flag --state-dir: MUSTER_STATE_DIR: "here" is not an absolute path`},
-		"a URL that is none":         {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=127.0.0.1:51678"}}, "is not a URL such as http://127.0.0.1:51678"},
-		"a URL with a password":      {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=http://joe:hunter2@127.0.0.1:51678"}}, "MUSTER_INTROSPECTION_URL: the URL has a user or a password"},
-		"no key":                     {Set{Flags: map[string]string{"MUSTER_ECS": "debug"}}, `flag --ecs: MUSTER_ECS: it does not begin with KEY=`},
-		"a secret after a bad key":   {Set{Flags: map[string]string{"MUSTER_ECS": "ecs_engine_auth_data=hunter2"}}, `the keys of the ECS agent are in upper case`},
+		"an unknown variable": {Set{Environ: []string{"MUSTER_CLUSTR=x"}},
+			"environment MUSTER_CLUSTR: unknown setting MUSTER_CLUSTR: did you mean MUSTER_CLUSTER"},
+		"an unknown line": {Set{File: parsed(t, "\nMUSTER_TIMOUT=1m")},
+			"file /etc/muster/muster.env:2: unknown setting MUSTER_TIMOUT: did you mean MUSTER_TIMEOUT"},
+		"nothing near": {Set{Environ: []string{"MUSTER_XYZZYPLUGH=x"}}, "muster config show lists"},
+		"an empty cluster": {Set{Environ: []string{"MUSTER_CLUSTER="}},
+			"environment MUSTER_CLUSTER: MUSTER_CLUSTER: it is set, but empty"},
+		"no duration": {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "10"}},
+			`flag --timeout: MUSTER_TIMEOUT="10": not a duration such as 90s or 10m`},
+		"ports judged all the time": {Set{Flags: map[string]string{"MUSTER_PORTS_PERIOD": "1ns"}},
+			"MUSTER_PORTS_PERIOD: 1ns is less than a minute"},
+		"a negative duration": {Set{Flags: map[string]string{"MUSTER_TIMEOUT": "-1m"}},
+			"flag --timeout: MUSTER_TIMEOUT: -1m0s is not greater than zero"},
+		"no bool": {Set{Environ: []string{"MUSTER_RESET_STALE_STATE=maybe"}}, "neither true nor false"},
+		"a word that is no choice": {Set{Flags: map[string]string{"MUSTER_ON_FAILURE": "explode"}},
+			`it must be one of ["report" "abandon" "unhealthy"]`},
+		"half a signal": {Set{Flags: map[string]string{"MUSTER_CFN_STACK": "s"}},
+			"needs both the stack (--cfn-stack) and the resource"},
+		"a profile that is none": {Set{Flags: map[string]string{"MUSTER_PORTS": "ignit2"}}, `flag --ports: MUSTER_PORTS: `},
+		"a relative path": {Set{Flags: map[string]string{"MUSTER_STATE_DIR": "here"}},
+			`flag --state-dir: MUSTER_STATE_DIR: "here" is not an absolute path`},
+		"a URL that is none": {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=127.0.0.1:51678"}},
+			"is not a URL such as http://127.0.0.1:51678"},
+		"a URL with a password": {Set{Environ: []string{"MUSTER_INTROSPECTION_URL=http://joe:hunter2@127.0.0.1:51678"}},
+			"MUSTER_INTROSPECTION_URL: the URL has a user or a password"},
+		"no key": {Set{Flags: map[string]string{"MUSTER_ECS": "debug"}},
+			`flag --ecs: MUSTER_ECS: it does not begin with KEY=`},
+		"a secret after a bad key": {Set{Flags: map[string]string{"MUSTER_ECS": "ecs_engine_auth_data=hunter2"}},
+			`the keys of the ECS agent are in upper case`},
 		"a secret that lost its key": {Set{Flags: map[string]string{"MUSTER_ECS": `{"r":{"auth":"hunter2"}}`}}, `it does not begin with KEY=`},
 		"a secret before a key":      {Set{Flags: map[string]string{"MUSTER_ECS": "hunter2 ECS_LOGLEVEL=info"}}, `it does not begin with KEY=`},
-		"too soon unhealthy":         {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_AFTER": "4m"}}, "flag --unhealthy-after: MUSTER_UNHEALTHY_AFTER: 4m0s is less than 5m"},
-		"a share of nobody":          {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "0"}}, "0 is not a percentage from 1 to 100"},
-		"a share that is no number":  {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "ten"}}, `MUSTER_UNHEALTHY_MAX_SHARE="ten": not a whole number`},
-		"a dimension of nothing":     {Set{Flags: map[string]string{"MUSTER_DIMENSIONS": "task"}}, "it must be container, instance, or container,instance"},
-		"a spool without a unit":     {Set{Flags: map[string]string{"MUSTER_SPOOL_MAX": "64"}}, "not a size such as 64MB"},
-		"a namespace of AWS's":       {Set{Flags: map[string]string{"MUSTER_NAMESPACE": "AWS/ECS"}}, `"AWS/ECS" is not a CloudWatch namespace`},
+		"too soon unhealthy": {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_AFTER": "4m"}},
+			"flag --unhealthy-after: MUSTER_UNHEALTHY_AFTER: 4m0s is less than 5m"},
+		"a share of nobody": {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "0"}}, "0 is not a percentage from 1 to 100"},
+		"a share that is no number": {Set{Flags: map[string]string{"MUSTER_UNHEALTHY_MAX_SHARE": "ten"}},
+			`MUSTER_UNHEALTHY_MAX_SHARE="ten": not a whole number`},
+		"a dimension of nothing": {Set{Flags: map[string]string{"MUSTER_DIMENSIONS": "task"}},
+			"it must be container, instance, or container,instance"},
+		"a spool without a unit": {Set{Flags: map[string]string{"MUSTER_SPOOL_MAX": "64"}}, "not a size such as 64MB"},
+		"a namespace of AWS's":   {Set{Flags: map[string]string{"MUSTER_NAMESPACE": "AWS/ECS"}}, `"AWS/ECS" is not a CloudWatch namespace`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(c.set)
@@ -188,7 +204,8 @@ func TestRecordContainsFlagsAndVariablesButNotTheFile(t *testing.T) {
 }
 
 func TestShowMasksSecrets(t *testing.T) {
-	cfg := load(t, Set{Flags: map[string]string{"MUSTER_ECS": `ECS_ENGINE_AUTH_DATA={"r":{"password":"hunter2"}} ECS_LOGLEVEL=info HTTP_PROXY=http://u:hunter2@p:1`}})
+	cfg := load(t, Set{Flags: map[string]string{"MUSTER_ECS": `ECS_ENGINE_AUTH_DATA={"r":{"password":"hunter2"}} ECS_LOGLEVEL=info ` +
+		`HTTP_PROXY=http://u:hunter2@p:1`}})
 	for _, s := range cfg.Show() {
 		if strings.Contains(s.Value, "hunter2") {
 			t.Errorf("%s shows the secret: %s", s.Variable, s.Value)
@@ -233,12 +250,13 @@ func TestParseFile(t *testing.T) {
 		"an equals sign in the value": {"MUSTER_ECS=A=1", map[string]string{"MUSTER_ECS": "A=1"}, ""},
 		"empty":                       {"", map[string]string{}, ""},
 		"a byte order mark":           {"\ufeffMUSTER_CLUSTER=prod\r\n", map[string]string{"MUSTER_CLUSTER": "prod"}, ""},
-		"export":                      {"\nexport MUSTER_CLUSTER=prod", nil, FilePath + ":2: the line is not KEY=VALUE (no blanks around =, no export)"},
-		"a blank before =":            {"MUSTER_CLUSTER =prod", nil, "not KEY=VALUE"},
-		"open quotes":                 {`MUSTER_CLUSTER="prod`, nil, "MUSTER_CLUSTER: the quotes do not match"},
-		"twice":                       {"MUSTER_CLUSTER=a\nMUSTER_CLUSTER=b", nil, FilePath + ":2: MUSTER_CLUSTER is set twice, first in line 1"},
-		"a stranger":                  {"ECS_CLUSTER=prod", nil, "ECS_CLUSTER does not belong here"},
-		"not text":                    {"MUSTER_CLUSTER=\xff", nil, "not UTF-8"},
+		"export": {"\nexport MUSTER_CLUSTER=prod", nil, FilePath +
+			":2: the line is not KEY=VALUE (no blanks around =, no export)"},
+		"a blank before =": {"MUSTER_CLUSTER =prod", nil, "not KEY=VALUE"},
+		"open quotes":      {`MUSTER_CLUSTER="prod`, nil, "MUSTER_CLUSTER: the quotes do not match"},
+		"twice":            {"MUSTER_CLUSTER=a\nMUSTER_CLUSTER=b", nil, FilePath + ":2: MUSTER_CLUSTER is set twice, first in line 1"},
+		"a stranger":       {"ECS_CLUSTER=prod", nil, "ECS_CLUSTER does not belong here"},
+		"not text":         {"MUSTER_CLUSTER=\xff", nil, "not UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := ParseFile(FilePath, []byte(c.text))
@@ -279,7 +297,8 @@ func TestReadFile(t *testing.T) {
 	if err := unix.Mkfifo(pipe, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadFile(pipe); err == nil || !strings.Contains(err.Error(), pipe+": it is not a regular file but a named pipe: move it away") {
+	if _, err := ReadFile(pipe); err == nil ||
+		!strings.Contains(err.Error(), pipe+": it is not a regular file but a named pipe: move it away") {
 		t.Errorf("a pipe: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ func Settings() []Setting {
 			Variable: variable,
 			Flag:     flagName(variable),
 			Default:  f.Tag.Get("default"),
-			Desc:     f.Tag.Get("desc"),
+			Desc:     descriptions[f.Name],
 			Commands: strings.Fields(f.Tag.Get("in")),
 			Type:     typeName(f.Type),
 			Bool:     f.Type.Kind() == reflect.Bool,

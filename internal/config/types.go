@@ -166,7 +166,8 @@ func (e *ECSSettings) UnmarshalText(text []byte) error {
 		before = s[:at[0][0]]
 	}
 	if lowerKey.MatchString(before) {
-		return errors.New("the keys of the ECS agent are in upper case, such as ECS_RESERVED_MEMORY=; the value is not shown, because it may be a secret")
+		return errors.New("the keys of the ECS agent are in upper case, such as ECS_RESERVED_MEMORY=; the value is not shown, because it may " +
+			"be a secret")
 	}
 	if strings.TrimSpace(before) != "" {
 		return errors.New("it does not begin with KEY=, such as ECS_RESERVED_MEMORY=; the value is not shown, because it may be a secret")

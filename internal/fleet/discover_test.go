@@ -113,7 +113,8 @@ func TestTheContainerInstancesOfAClusterAreThePeers(t *testing.T) {
 		t.Errorf("to P1: %s", v.Sentence())
 	}
 	v := verdict(t, f, self, "i-p2")
-	if v.Status != reach.Missing || v.Missing.String() != "47106-47109" || v.Hop != reach.DestinationIngress || !strings.Contains(v.Sentence(), "sgr-b1") {
+	if v.Status != reach.Missing || v.Missing.String() != "47106-47109" || v.Hop != reach.DestinationIngress ||
+		!strings.Contains(v.Sentence(), "sgr-b1") {
 		t.Errorf("to P2: %s", v.Sentence())
 	}
 }
@@ -125,17 +126,25 @@ func TestWhoThePeersAre(t *testing.T) {
 		self     int
 		note     string
 	}{
-		"the cluster's container instances":         {fleet.Selector{Cluster: "prod"}, []string{self, "i-p1", "i-p2"}, -1, ""},
-		"the members of an Auto Scaling group":      {fleet.Selector{Group: "workers", Self: self}, []string{self, "i-p2"}, 0, ""},
-		"the awsvpc tasks of a service":             {fleet.Selector{Cluster: "prod", Service: "own", Self: "i-p1"}, []string{"task t1", "task t2"}, 0, ""},
-		"the hosts of a service's tasks":            {fleet.Selector{Cluster: "prod", Service: "host", Self: "i-p2"}, []string{"i-p1", "i-p2"}, 1, ""},
-		"the tasks of a family":                     {fleet.Selector{Cluster: "prod", Family: "fam"}, []string{"i-p2"}, -1, ""},
-		"addresses by hand":                         {fleet.Selector{Addresses: addrs("10.0.2.5", "2001:db8::9")}, []string{"10.0.2.5", "2001:db8::9"}, -1, ""},
-		"addresses by hand, and oneself":            {fleet.Selector{Addresses: addrs("10.0.2.5"), Self: self}, []string{"10.0.2.5", self}, 1, ""},
-		"oneself before it registered":              {fleet.Selector{Cluster: "other", Self: self}, []string{self}, 0, "is not in cluster other yet"},
-		"oneself before it runs a task":             {fleet.Selector{Cluster: "prod", Family: "fam", Self: self}, []string{self, "i-p2"}, 0, "not in the tasks of fam yet"},
-		"a service that runs awsvpc tasks not here": {fleet.Selector{Cluster: "prod", Service: "own", Self: self}, []string{"task t1", "task t2"}, -1, "0 of these tasks run on " + self},
-		"two addresses of one interface":            {fleet.Selector{Addresses: addrs("10.0.2.5", "10.0.2.6")}, []string{"10.0.2.5"}, -1, "the same network interface"},
+		"the cluster's container instances":    {fleet.Selector{Cluster: "prod"}, []string{self, "i-p1", "i-p2"}, -1, ""},
+		"the members of an Auto Scaling group": {fleet.Selector{Group: "workers", Self: self}, []string{self, "i-p2"}, 0, ""},
+		"the awsvpc tasks of a service": {fleet.Selector{Cluster: "prod", Service: "own", Self: "i-p1"},
+			[]string{"task t1", "task t2"}, 0, ""},
+		"the hosts of a service's tasks": {fleet.Selector{Cluster: "prod", Service: "host", Self: "i-p2"}, []string{"i-p1", "i-p2"}, 1,
+			""},
+		"the tasks of a family": {fleet.Selector{Cluster: "prod", Family: "fam"}, []string{"i-p2"}, -1, ""},
+		"addresses by hand": {fleet.Selector{Addresses: addrs("10.0.2.5", "2001:db8::9")},
+			[]string{"10.0.2.5", "2001:db8::9"}, -1, ""},
+		"addresses by hand, and oneself": {fleet.Selector{Addresses: addrs("10.0.2.5"), Self: self}, []string{"10.0.2.5", self}, 1,
+			""},
+		"oneself before it registered": {fleet.Selector{Cluster: "other", Self: self}, []string{self}, 0,
+			"is not in cluster other yet"},
+		"oneself before it runs a task": {fleet.Selector{Cluster: "prod", Family: "fam", Self: self}, []string{self, "i-p2"}, 0,
+			"not in the tasks of fam yet"},
+		"a service that runs awsvpc tasks not here": {fleet.Selector{Cluster: "prod", Service: "own", Self: self}, []string{"task t1", "task t2"},
+			-1, "0 of these tasks run on " + self},
+		"two addresses of one interface": {fleet.Selector{Addresses: addrs("10.0.2.5", "10.0.2.6")}, []string{"10.0.2.5"}, -1,
+			"the same network interface"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, api := start(t, sandbox.Options{Clusters: []string{"other"}, Group: &sandbox.Group{Name: "workers", Others: []string{"i-p2"}}})
@@ -306,7 +315,8 @@ func TestAFamilyIsFoundWholeWhateverItRunsAs(t *testing.T) {
 				if n >= 100 {
 					task = c.other
 				}
-				task.ContainerInstance = s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{thousandAddresses()[n].String()}, Groups: []string{"sg-a"}, Subnet: "subnet-a"})
+				task.ContainerInstance = s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{thousandAddresses()[n].String()},
+					Groups: []string{"sg-a"}, Subnet: "subnet-a"})
 				if task.Service+task.Family != "" {
 					s.AddTask("prod", task)
 				}
@@ -327,7 +337,8 @@ func TestABootReadsAPageOfTheCluster(t *testing.T) {
 	s, api := start(t, sandbox.Options{})
 	thousand(s, others)
 	f := discover(t, api, fleet.Selector{Cluster: "prod", Self: self, Brief: true})
-	if len(f.Endpoints) != 101 || f.Self < 0 || f.Calls > 9 || len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "only the first 100 container instances of cluster prod") {
+	if len(f.Endpoints) != 101 || f.Self < 0 || f.Calls > 9 || len(f.Notes) != 1 ||
+		!strings.Contains(f.Notes[0], "only the first 100 container instances of cluster prod") {
 		t.Errorf("%d endpoints, self %d, %d calls, notes %q", len(f.Endpoints), f.Self, f.Calls, f.Notes)
 	}
 	if n := s.CallCount(sandbox.ECS, ""); n != 2 {
@@ -344,7 +355,8 @@ func TestAThousandTasksOfAFamilyBesideOthers(t *testing.T) {
 	}
 	s, api := start(t, sandbox.Options{})
 	thousand(s, others)
-	s.AddTask("prod", sandbox.RunningTask{Service: "log", ContainerInstance: s.AddPeer("prod", "i-log", sandbox.Interface{ID: "eni-log", Addrs: []string{"10.3.0.1"}})})
+	s.AddTask("prod", sandbox.RunningTask{Service: "log", ContainerInstance: s.AddPeer("prod", "i-log", sandbox.Interface{ID: "eni-log",
+		Addrs: []string{"10.3.0.1"}})})
 
 	t.Run("the budget is kept, and the rest is unknown", func(t *testing.T) {
 		f := discover(t, api, fleet.Selector{Cluster: "prod", Family: "host", Self: self})
@@ -387,14 +399,16 @@ func thousand(s *sandbox.Sandbox, ids []string) {
 	}
 	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-lb", Rules: []sandbox.Rule{sandbox.AllEgress()}})
 	for n := range 2 {
-		s.AddInterface(sandbox.Interface{ID: fmt.Sprintf("eni-lb-%d", n), Addrs: []string{fmt.Sprintf("10.9.%d.1", n)}, Groups: []string{"sg-lb"}, Subnet: fmt.Sprintf("subnet-lb-%d", n)})
+		s.AddInterface(sandbox.Interface{ID: fmt.Sprintf("eni-lb-%d", n), Addrs: []string{fmt.Sprintf("10.9.%d.1", n)}, Groups: []string{"sg-lb"},
+			Subnet: fmt.Sprintf("subnet-lb-%d", n)})
 		s.AddACL(sandbox.ACL{ID: fmt.Sprintf("acl-lb-%d", n), Subnets: []string{fmt.Sprintf("subnet-lb-%d", n)}})
 	}
 	s.AddPrefixList("pl-0", "10.1.0.0/16")
 	s.AddPrefixList("pl-1", "10.2.0.0/16")
 	for n, id := range ids {
 		addr := thousandAddresses()[n].String()
-		arn := s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{addr}, Groups: groups, Subnet: fmt.Sprintf("subnet-%d", n%3)})
+		arn := s.AddPeer("prod", id, sandbox.Interface{ID: "eni-" + id, Addrs: []string{addr}, Groups: groups, Subnet: fmt.Sprintf("subnet-%d",
+			n%3)})
 		s.AddTask("prod", sandbox.RunningTask{Service: "host", ContainerInstance: arn})
 		s.AddTask("prod", sandbox.RunningTask{Service: "own", ContainerInstance: arn, Interface: sandbox.Interface{
 			ID: "eni-task-" + id, Addrs: []string{strings.Replace(addr, "10.1.", "10.2.", 1)}, Groups: groups}})

@@ -154,8 +154,9 @@ func TestAPageTokenThatNeverEndsIsAnError(t *testing.T) {
 
 func TestAPrefixListReadInPartIsBelievedOnlyInItsYes(t *testing.T) {
 	s, api := judgeable(t)
-	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "GetManagedPrefixListEntries", Body: `<GetManagedPrefixListEntriesResponse><entrySet>` +
-		`<item><cidr>10.0.2.0/24</cidr></item></entrySet><nextToken>0</nextToken></GetManagedPrefixListEntriesResponse>`})
+	s.Inject(sandbox.Fault{Service: sandbox.EC2, Action: "GetManagedPrefixListEntries",
+		Body: `<GetManagedPrefixListEntriesResponse><entrySet>` +
+			`<item><cidr>10.0.2.0/24</cidr></item></entrySet><nextToken>0</nextToken></GetManagedPrefixListEntriesResponse>`})
 	f := discover(t, api, fleet.Selector{Cluster: "prod", Self: self})
 	j := reach.NewJudge(f.World)
 	for i, want := range []reach.Status{reach.Unknown, reach.Open} { // 10.0.1.17 and 10.0.2.5 to P2
@@ -199,8 +200,10 @@ func TestAWorldOfOddities(t *testing.T) {
 		t.Errorf("endpoints %q, want %q", names(f), want)
 	}
 	notes := strings.Join(f.Notes, "\n")
-	for _, part := range []string{"i-q1 is left out: it is terminated", "i-q2 is still starting", "i-q3 has no network interface with an address",
-		"i-q5 has no network interface", "sg-of-nobody is not among the groups", "i-gone is left out: EC2 knows no such instance", "i-gone-too is left out",
+	for _, part := range []string{"i-q1 is left out: it is terminated", "i-q2 is still starting",
+		"i-q3 has no network interface with an address",
+		"i-q5 has no network interface", "sg-of-nobody is not among the groups", "i-gone is left out: EC2 knows no such instance",
+		"i-gone-too is left out",
 		`"mi-anywhere" is left out`, `"" is left out`, "sgr-null", "sgr-bad", "sgr-a1 was returned twice"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("no note of %q in:\n%s", part, notes)
@@ -221,7 +224,8 @@ func TestOverlappingVPCs(t *testing.T) {
 	s.AddInterface(sandbox.Interface{ID: "eni-elsewhere", Addrs: []string{"10.0.2.5"}, Groups: []string{"sg-b"}, VPC: "vpc-elsewhere"})
 	at := fleet.Selector{Addresses: addrs("10.0.2.5", "10.9.9.9")}
 	f := discover(t, api, at)
-	if got := strings.Join(f.Notes, "\n"); !strings.Contains(got, "several VPCs own 10.0.2.5") || !strings.Contains(got, "no network interface of this region owns 10.9.9.9") {
+	if got := strings.Join(f.Notes, "\n"); !strings.Contains(got, "several VPCs own 10.0.2.5") ||
+		!strings.Contains(got, "no network interface of this region owns 10.9.9.9") {
 		t.Errorf("notes %q", got)
 	}
 	if v := verdict(t, f, "10.0.2.5", "10.9.9.9"); v.Status != reach.Unknown {

@@ -166,7 +166,8 @@ func (f *finder) tasks(ctx context.Context) error {
 			}
 		}
 		if full && !f.s.AllTasks && calls+len(hosts)/fullPage+3 > hostCalls {
-			f.add(member{name: "further tasks of " + f.s.Family, unread: fmt.Sprintf("family %s has more than the %d tasks that 30 API calls find; --all-tasks finds all", f.s.Family, calls/2*fullPage)})
+			f.add(member{name: "further tasks of " + f.s.Family, unread: fmt.Sprintf("family %s has more than the %d tasks that 30 API calls "+
+				"find; --all-tasks finds all", f.s.Family, calls/2*fullPage)})
 			break
 		}
 	}

@@ -16,12 +16,15 @@ func TestReferencesEndAtAnApplianceBetweenSubnets(t *testing.T) {
 		status reach.Status
 		says   string
 	}{
-		"nothing stands between":      {nil, reach.Open, ""},
-		"on the way there":            {[]sandbox.RouteTable{routes("subnet-a", "10.0.3.0/24", "vpce-fw")}, reach.Missing, "does not work through vpce-fw"},
-		"on the way back":             {[]sandbox.RouteTable{routes("subnet-b", "10.0.2.0/24", "eni-fw")}, reach.Missing, "does not work through eni-fw"},
+		"nothing stands between": {nil, reach.Open, ""},
+		"on the way there": {[]sandbox.RouteTable{routes("subnet-a", "10.0.3.0/24", "vpce-fw")}, reach.Missing,
+			"does not work through vpce-fw"},
+		"on the way back": {[]sandbox.RouteTable{routes("subnet-b", "10.0.2.0/24", "eni-fw")}, reach.Missing,
+			"does not work through eni-fw"},
 		"on the way to somebody else": {[]sandbox.RouteTable{routes("subnet-a", "10.0.9.0/24", "vpce-fw")}, reach.Open, ""},
 		"the way out is another":      {[]sandbox.RouteTable{routes("subnet-a", "0.0.0.0/0", "nat-1")}, reach.Open, ""},
-		"a narrower route leads past": {[]sandbox.RouteTable{{ID: "rtb-1", Subnets: []string{"subnet-a"}, Routes: map[string]string{"10.0.2.0/23": "vpce-fw", "10.0.3.0/24": "local"}}}, reach.Open, ""},
+		"a narrower route leads past": {[]sandbox.RouteTable{{ID: "rtb-1", Subnets: []string{"subnet-a"},
+			Routes: map[string]string{"10.0.2.0/23": "vpce-fw", "10.0.3.0/24": "local"}}}, reach.Open, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, api := start(t, sandbox.Options{})
@@ -43,7 +46,8 @@ func TestReferencesEndAtAnApplianceBetweenSubnets(t *testing.T) {
 // referring is three, but P2 admits P1 only through a rule that refers to its group.
 func referring(s *sandbox.Sandbox) {
 	three(s)
-	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-c", Rules: []sandbox.Rule{sandbox.AllEgress(), {Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-a"}}})
+	s.AddSecurityGroup(sandbox.SecurityGroup{ID: "sg-c",
+		Rules: []sandbox.Rule{sandbox.AllEgress(), {Protocol: "tcp", First: 47100, Last: 47109, Group: "sg-a"}}})
 	s.EditInstance("i-p2", func(i *sandbox.Instance) { i.Interfaces[0].Groups = []string{"sg-c"} })
 }
 

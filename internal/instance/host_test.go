@@ -18,10 +18,11 @@ func TestOnlyTheDefaultEngineIsAccessedThroughTheProxy(t *testing.T) {
 		want error
 		path string
 	}{
-		"the unit's proxy":              {config.Config{DockerProxy: proxy, DockerHost: dockerapi.DefaultHost}, dockerapi.ErrProxy, proxy},
-		"an Engine of the user's":       {config.Config{DockerProxy: proxy, DockerHost: "unix://" + own}, dockerapi.ErrNotRunning, own},
-		"no proxy, as outside a unit":   {config.Config{DockerHost: "unix://" + own}, dockerapi.ErrNotRunning, own},
-		"a remote Engine of the user's": {config.Config{DockerProxy: proxy, DockerHost: "tcp://127.0.0.1:1"}, dockerapi.ErrNotRunning, "127.0.0.1:1"},
+		"the unit's proxy":            {config.Config{DockerProxy: proxy, DockerHost: dockerapi.DefaultHost}, dockerapi.ErrProxy, proxy},
+		"an Engine of the user's":     {config.Config{DockerProxy: proxy, DockerHost: "unix://" + own}, dockerapi.ErrNotRunning, own},
+		"no proxy, as outside a unit": {config.Config{DockerHost: "unix://" + own}, dockerapi.ErrNotRunning, own},
+		"a remote Engine of the user's": {config.Config{DockerProxy: proxy, DockerHost: "tcp://127.0.0.1:1"}, dockerapi.ErrNotRunning,
+			"127.0.0.1:1"},
 	} {
 		docker, err := (&Instance{host: New(nil), Config: &c.cfg}).DockerBehindProxy()
 		if err != nil {

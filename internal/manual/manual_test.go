@@ -29,9 +29,11 @@ func TestIDs(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	for id, want := range map[string]string{
-		"clock":       "# clock: it is right\n\n## Notes\n\nNo finding's.\n",
-		"disk-full":   "## disk-full\n\nIt is full.\n\n# disk: there is room\n\nAbout disks.\n\n## `inodes-full`: no more files\n\nToo many files.\n",
-		"inodes-full": "## `inodes-full`: no more files\n\nToo many files.\n\n# disk: there is room\n\nAbout disks.\n\n## disk-full\n\nIt is full.\n\n",
+		"clock": "# clock: it is right\n\n## Notes\n\nNo finding's.\n",
+		"disk-full": "## disk-full\n\nIt is full.\n\n# disk: there is room\n\nAbout disks.\n\n## `inodes-full`: no more files\n\nToo many " +
+			"files.\n",
+		"inodes-full": "## `inodes-full`: no more files\n\nToo many files.\n\n# disk: there is room\n\nAbout disks.\n\n## disk-full\n\nIt is " +
+			"full.\n\n",
 	} {
 		if got, err := manual.Page(pages, id); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", id, got, err)

@@ -30,7 +30,8 @@ func TestKeysAreMaskedInEveryLayout(t *testing.T) {
 
 func noLineIsLeft(t *testing.T, random []byte) {
 	t.Helper()
-	for _, kind := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PGP PRIVATE KEY BLOCK"} {
+	for _, kind := range []string{"PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY",
+		"PGP PRIVATE KEY BLOCK"} {
 		key := strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: random})))
 		all := strings.Split(key, "\n")
 		lines := all[1 : len(all)-1]
@@ -93,11 +94,16 @@ var odd = []string{
 
 func TestUnusualPasswordsAreMaskedCompletely(t *testing.T) {
 	for _, c := range []struct{ text, without string }{ // the characters that this format would escape
-		{"DB_PASSWORD=%s", ""}, {`DB_PASSWORD="%s"`, `"\`}, {`DB_PASSWORD='%s'`, `'`}, {`"Env":["A=b","DB_PASSWORD=%s"]`, `"\`}, {"+ export 'DB_PASSWORD=%s'", "'"},
-		{`{"password":"%s","a":1}`, `"\`}, {`{"name":"DB_PASSWORD","value":"%s"}`, `"\`}, {"password: %s", ""}, {"db.password=%s", ""}, {"[client]\npassword=%s\n", ""},
-		{"postgres://app:%s@db:5432/x", " /?#<>|\"'`"}, {"redis://:%s@h:1", " /?#<>|\"'`"}, {"--password=%s", " ;|&"}, {`<password>%s</password>`, `<>&\`}, {`password="%s" x="y"`, `"<&`},
-		{"Server=db;Password=%s;Encrypt=true", `;"`}, {`{'password': '%s', 'x': 1}`, `'\`}, {`level=info msg="password is %s"`, ` "\`}, {"Authorization: Bearer %s", ` ,;"'\`},
-		{"db:5432:app:app:%s", `:\ `}, {`  password = "%s"`, `"\`}, {`curl -u 'joe:%s' http://x`, "'"}, {`required username="a" password="%s";`, `"\`},
+		{"DB_PASSWORD=%s", ""}, {`DB_PASSWORD="%s"`, `"\`}, {`DB_PASSWORD='%s'`, `'`}, {`"Env":["A=b","DB_PASSWORD=%s"]`, `"\`},
+		{"+ export 'DB_PASSWORD=%s'", "'"},
+		{`{"password":"%s","a":1}`, `"\`}, {`{"name":"DB_PASSWORD","value":"%s"}`, `"\`}, {"password: %s", ""}, {"db.password=%s", ""},
+		{"[client]\npassword=%s\n", ""},
+		{"postgres://app:%s@db:5432/x", " /?#<>|\"'`"}, {"redis://:%s@h:1", " /?#<>|\"'`"}, {"--password=%s", " ;|&"},
+		{`<password>%s</password>`, `<>&\`}, {`password="%s" x="y"`, `"<&`},
+		{"Server=db;Password=%s;Encrypt=true", `;"`}, {`{'password': '%s', 'x': 1}`, `'\`}, {`level=info msg="password is %s"`, ` "\`},
+		{"Authorization: Bearer %s", ` ,;"'\`},
+		{"db:5432:app:app:%s", `:\ `}, {`  password = "%s"`, `"\`}, {`curl -u 'joe:%s' http://x`, "'"}, {`required username="a" password="%s";`,
+			`"\`},
 	} {
 		for _, password := range odd {
 			if strings.ContainsAny(password, c.without) {

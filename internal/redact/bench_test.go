@@ -9,10 +9,13 @@ import (
 )
 
 var benchLines = map[string]string{
-	"ecs-agent": `level=info time=2026-01-02T03:04:05Z msg="Managed task [arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef]: Container [name=web runtimeID=4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796] changed status: RUNNING" module=task_manager.go`,
-	"kernel":    `[    1.234567] EXT4-fs (nvme0n1p1): mounted filesystem with ordered data mode. Opts: (null)`,
-	"token":     `level=error time=2026-01-02T03:04:05Z msg="Error getting credentials" error="The security token included in the request is expired" module=credentials.go`,
-	"secret":    `time="2026-01-02T03:04:05Z" level=debug msg="form data: {\"Env\":[\"DB_PASSWORD=hunter2\",\"A=b\"],\"Image\":\"app\"}"`,
+	"ecs-agent": `level=info time=2026-01-02T03:04:05Z msg="Managed task ` +
+		`[arn:aws:ecs:eu-west-1:123456789012:task/prod/0123456789abcdef0123456789abcdef]: Container [name=web ` +
+		`runtimeID=4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796] changed status: RUNNING" module=task_manager.go`,
+	"kernel": `[    1.234567] EXT4-fs (nvme0n1p1): mounted filesystem with ordered data mode. Opts: (null)`,
+	"token": `level=error time=2026-01-02T03:04:05Z msg="Error getting credentials" error="The security token included in the request ` +
+		`is expired" module=credentials.go`,
+	"secret": `time="2026-01-02T03:04:05Z" level=debug msg="form data: {\"Env\":[\"DB_PASSWORD=hunter2\",\"A=b\"],\"Image\":\"app\"}"`,
 }
 
 func BenchmarkLog(b *testing.B) {

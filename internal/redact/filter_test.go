@@ -37,7 +37,8 @@ func TestEverySecretIsMasked(t *testing.T) {
 			t.Errorf("%s: no longer valid JSON: %s", s.Kind, masked)
 		}
 		assertGone(t, s, redact.Log(string(inJSON)))
-		assertGone(t, s, redact.Log(`level=error time=2026-01-02T03:04:05Z msg="`+strings.ReplaceAll(strings.ReplaceAll(s.Text, `"`, `\"`), "\n", `\n`)+`" module=x.go`))
+		assertGone(t, s, redact.Log(`level=error time=2026-01-02T03:04:05Z msg="`+strings.ReplaceAll(strings.ReplaceAll(s.Text, `"`, `\"`), "\n",
+			`\n`)+`" module=x.go`))
 		if strings.Contains(s.Text, "|\n") {
 			continue // only the indentation shows what a YAML line belongs to
 		}
@@ -48,12 +49,16 @@ func TestEverySecretIsMasked(t *testing.T) {
 // Names and identifiers that a reader needs must not be masked.
 func TestIdentifiersAreNotMasked(t *testing.T) {
 	for _, line := range []string{
-		`level=info time=2026-01-02T03:04:05Z msg="Registered container instance with cluster!" cluster="prod" instanceArn="arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0123456789abcdef0123456789abcdef"`,
-		`level=error time=2026-01-02T03:04:05Z msg="Unable to register as a container instance with ECS" error="NoCredentialProviders: no valid providers in chain. Deprecated."`,
-		`level=error time=2026-01-02T03:04:05Z msg="Error getting credentials" error="failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, http response error StatusCode: 404, request to EC2 IMDS failed"`,
+		`level=info time=2026-01-02T03:04:05Z msg="Registered container instance with cluster!" cluster="prod" ` +
+			`instanceArn="arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/0123456789abcdef0123456789abcdef"`,
+		`level=error time=2026-01-02T03:04:05Z msg="Unable to register as a container instance with ECS" error="NoCredentialProviders: no ` +
+			`valid providers in chain. Deprecated."`,
+		`level=error time=2026-01-02T03:04:05Z msg="Error getting credentials" error="failed to refresh cached credentials, no EC2 IMDS role ` +
+			`found, operation error ec2imds: GetMetadata, http response error StatusCode: 404, request to EC2 IMDS failed"`,
 		`ExpiredTokenException: The security token included in the request is expired`,
 		`UnrecognizedClientException: The security token included in the request is invalid, request id: 0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f`,
-		`AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ecsInstanceRole/i-0123456789abcdef0 is not authorized to perform: ecs:RegisterContainerInstance on resource: arn:aws:ecs:eu-west-1:123456789012:cluster/prod`,
+		`AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ecsInstanceRole/i-0123456789abcdef0 is not authorized to ` +
+			`perform: ecs:RegisterContainerInstance on resource: arn:aws:ecs:eu-west-1:123456789012:cluster/prod`,
 		`operation error ECS: RegisterContainerInstance, https response error StatusCode: 400, ClientException: Cluster not found.`,
 		`fetching token: RequestCanceled: context deadline exceeded`,
 		`asking for a token: connection refused`,
@@ -62,7 +67,8 @@ func TestIdentifiersAreNotMasked(t *testing.T) {
 		"4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796",
 		"123456789012.dkr.ecr.eu-west-1.amazonaws.com/app@sha256:4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796",
 		"https://registry.example:5000/app:1.2@sha256:4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796",
-		"aws iam attach-role-policy --role-name ecsInstanceRole --policy-arn arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
+		"aws iam attach-role-policy --role-name ecsInstanceRole --policy-arn " +
+			"arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
 		"arn:aws:ecs:eu-west-1:123456789012:task/Qa/0123456789abcdef0123456789abcdef",
 		"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/Production1/0123456789abcdef",
 		"/var/lib/docker/overlay2/4f5e6d7c8b9a0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796/merged",
@@ -73,7 +79,8 @@ func TestIdentifiersAreNotMasked(t *testing.T) {
 		"https://ecs-a-1.eu-west-1.amazonaws.com/ws?agentHash=8dfceca6&agentVersion=1.105.1&seqNum=1",
 		"dial tcp 10.0.0.1:443: i/o timeout", "tcp 47100-47199 from sg-cache", "me@example.com wrote this", "basic authentication is off",
 		"RegisterContainerInstance DescribeContainerInstances DiscoverPollEndpoint UpdateContainerInstancesState SubmitTaskStateChange",
-		"aws ec2 authorize-security-group-ingress --group-id sg-batch --ip-permissions 'IpProtocol=tcp,FromPort=47500,ToPort=47599,UserIdGroupPairs=[{GroupId=sg-cache}]'",
+		"aws ec2 authorize-security-group-ingress --group-id sg-batch --ip-permissions " +
+			"'IpProtocol=tcp,FromPort=47500,ToPort=47599,UserIdGroupPairs=[{GroupId=sg-cache}]'",
 		"aws ecs describe-clusters --clusters prod --region eu-west-1", "journalctl -u ecs -n 50", "journalctl -u docker: see there",
 		`TOKEN=$(curl -sX PUT http://169.254.169.254/latest/api/token -H "X-aws-ec2-metadata-token-ttl-seconds: 60")`,
 		`curl -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/iam/info`,
@@ -193,7 +200,8 @@ func FuzzFilter(f *testing.F) {
 			t.Errorf("the lines of %q changed: %q", text, once)
 		}
 		var copied bytes.Buffer
-		if err := new(redact.Filter).Copy(&copied, strings.NewReader(text)); err != nil || strings.Count(copied.String(), "\n") != strings.Count(text, "\n") {
+		if err := new(redact.Filter).Copy(&copied, strings.NewReader(text)); err != nil ||
+			strings.Count(copied.String(), "\n") != strings.Count(text, "\n") {
 			t.Errorf("copying %q: %q, %v", text, copied.String(), err)
 		}
 		quoted, _ := json.Marshal(text)

@@ -16,9 +16,12 @@ func TestSecretsOverSeveralLines(t *testing.T) {
 		"an encrypted key":           "«-----BEGIN ENCRYPTED PRIVATE KEY-----\nProc-Type: SSS\n\nSSS\n-----END ENCRYPTED PRIVATE KEY-----»\nb",
 		"a key of OpenSSH, indented": "x:\n«    -----BEGIN OPENSSH PRIVATE KEY-----\n    b3BlSSS\n    -----END OPENSSH PRIVATE KEY-----»\nb: 1",
 		"a key of PGP":               "«-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQSSS\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----»\nb",
-		"a key of SSH2":              "«---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nComment: x\nP2SSS\n---- END SSH2 ENCRYPTED PRIVATE KEY ----»\nb",
-		"a key of PuTTY":             "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPrivate-Lines: 2\n«AAASSS\nSSS=\nPrivate-MAC: 0123SSS»\nb",
-		"a key in a log":             "Jan 02 03:04:05 h app: «-----BEGIN PRIVATE KEY-----\nJan 02 03:04:05 h app: MIISSS\nJan 02 03:04:05 h app: -----END PRIVATE KEY-----»\nb",
+		"a key of SSH2": "«---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nComment: x\nP2SSS\n---- END SSH2 ENCRYPTED PRIVATE KEY " +
+			"----»\nb",
+		"a key of PuTTY": "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPrivate-Lines: 2\n«AAASSS\nSSS=\nPrivate-MAC: " +
+			"0123SSS»\nb",
+		"a key in a log": "Jan 02 03:04:05 h app: «-----BEGIN PRIVATE KEY-----\nJan 02 03:04:05 h app: MIISSS\nJan 02 03:04:05 h " +
+			"app: -----END PRIVATE KEY-----»\nb",
 		"a name, then its value":     "- name: DB_PASSWORD\n«  value: SSS»\n- name: A\n  value: b",
 		"a name, a type, a value":    "{\n\"name\": \"API_TOKEN\",\n\"type\": \"PLAINTEXT\",\n«\"value\": \"SSS\"»\n},\n\"value\": \"b\"",
 		"a value, then its name":     "{\n«\"value\": \"SSS\",»\n\"name\": \"DB_PASSWORD\"\n}",

@@ -67,7 +67,8 @@ func TestPutMetricDataLimits(t *testing.T) {
 
 func TestCloudWatchErrorFormat(t *testing.T) {
 	for kind, code := range map[sandbox.Kind]string{
-		sandbox.KindAccessDenied: "AccessDeniedException", sandbox.KindThrottled: "ThrottlingException", sandbox.KindExpiredToken: "ExpiredTokenException",
+		sandbox.KindAccessDenied: "AccessDeniedException", sandbox.KindThrottled: "ThrottlingException",
+		sandbox.KindExpiredToken: "ExpiredTokenException",
 	} {
 		s := start(t, sandbox.Options{})
 		s.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Kind: kind})

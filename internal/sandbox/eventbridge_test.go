@@ -47,7 +47,8 @@ func TestPutEventsPartialFailure(t *testing.T) {
 
 func TestEventBridgeErrorFormat(t *testing.T) {
 	for kind, code := range map[sandbox.Kind]string{
-		sandbox.KindAccessDenied: "AccessDeniedException", sandbox.KindThrottled: "ThrottlingException", sandbox.KindExpiredToken: "ExpiredTokenException",
+		sandbox.KindAccessDenied: "AccessDeniedException", sandbox.KindThrottled: "ThrottlingException",
+		sandbox.KindExpiredToken: "ExpiredTokenException",
 	} {
 		s := start(t, sandbox.Options{})
 		s.Inject(sandbox.Fault{Service: sandbox.EventBridge, Kind: kind})

@@ -7,7 +7,8 @@ import (
 
 func TestRowsAreStackedWhereTheyDoNotFit(t *testing.T) {
 	rows := func() [][]Cell {
-		return [][]Cell{{{Text: "i-1"}, {Text: "i-2, i-3"}, {Text: "MISSING 47106-47199", Color: Red}}, {{Text: "a\x1bb"}, {Text: "-"}, {Text: "OPEN"}}}
+		return [][]Cell{{{Text: "i-1"}, {Text: "i-2, i-3"}, {Text: "MISSING 47106-47199", Color: Red}}, {{Text: "a\x1bb"}, {Text: "-"},
+			{Text: "OPEN"}}}
 	}
 	head := []string{"from", "to", "discovery"}
 	for name, c := range map[string]struct {

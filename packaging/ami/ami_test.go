@@ -93,7 +93,8 @@ func parameters(t *testing.T, c component) (names []string) {
 	t.Helper()
 	for _, one := range c.Parameters {
 		for name, p := range one {
-			if names = append(names, name); len(one) != 1 || p.Type != "string" || !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,126}$`).MatchString(name) {
+			if names = append(names, name); len(one) != 1 || p.Type != "string" ||
+				!regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,126}$`).MatchString(name) {
 				t.Errorf("parameter %s: %+v", name, one)
 			}
 		}

@@ -18,11 +18,13 @@ type root string
 func image(t *testing.T) root {
 	t.Helper()
 	r := root(t.TempDir())
-	for _, kept := range []string{"/etc/muster/muster.env", "/etc/ssh/sshd_config", "/etc/ecs/other", "/root/.ssh/config", "/var/lib/ecs/deps", "/var/lib/amazon/ssm/other", "/var/log/messages"} {
+	for _, kept := range []string{"/etc/muster/muster.env", "/etc/ssh/sshd_config", "/etc/ecs/other", "/root/.ssh/config", "/var/lib/ecs/deps",
+		"/var/lib/amazon/ssm/other", "/var/log/messages"} {
 		r.put(t, kept, "kept")
 	}
 	r.put(t, "/etc/machine-id", "")
-	for _, empty := range []string{"/var/lib/muster", "/var/lib/private/muster-agent", "/run/muster", "/run/muster-agent", "/var/lib/ecs/data", "/var/log/ecs", "/var/log/journal"} {
+	for _, empty := range []string{"/var/lib/muster", "/var/lib/private/muster-agent", "/run/muster", "/run/muster-agent", "/var/lib/ecs/data",
+		"/var/log/ecs", "/var/log/journal"} {
 		if err := os.MkdirAll(string(r)+empty, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +66,8 @@ func (r root) holds(t *testing.T) map[string]string {
 // run is what a script says of the root, and its exit code.
 func (r root) run(t *testing.T, script string) (string, int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", string(read(t, "../../scripts/"+script)), script, string(r)) // read here: go test then knows of it
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", string(read(t, "../../scripts/"+script)), script,
+		string(r)) // read here: go test then knows of it
 	said, err := cmd.CombinedOutput()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
@@ -83,7 +86,8 @@ func (r root) cleaned(t *testing.T) {
 }
 
 func TestAnImageIsNotCleanWithAnythingOfAnotherInstance(t *testing.T) {
-	const ran, cluster, login, key = "cloud-init's mark that user data has run", "the cluster of another instance", "a login that every instance would accept", "a host key that every instance would share"
+	const ran, cluster, login, key = "cloud-init's mark that user data has run", "the cluster of another instance",
+		"a login that every instance would accept", "a host key that every instance would share"
 	for _, left := range []struct{ path, said, why string }{
 		{"/var/lib/muster/bootstrap.json", "/var/lib/muster", "muster's records of another instance"},
 		{"/var/lib/private/muster-agent/spool/1", "/var/lib/private/muster-agent", "metrics of another instance, which would be sent again"},
@@ -129,7 +133,8 @@ func TestAnImageIsNotCleanWithALinkToNowhere(t *testing.T) {
 	if err := os.Symlink("/nowhere/i-0", string(r)+"/var/lib/cloud/instance"); err != nil {
 		t.Fatal(err)
 	}
-	if said, code := r.run(t, "assert-image-clean"); said != "/var/lib/cloud/instance: cloud-init's mark that user data has run\n" || code != 1 {
+	if said, code := r.run(t, "assert-image-clean"); said != "/var/lib/cloud/instance: cloud-init's mark that user data has run\n" ||
+		code != 1 {
 		t.Errorf("exit %d: %s", code, said)
 	}
 	r.cleaned(t)
@@ -140,7 +145,8 @@ func TestCleaningTakesAllThatIsOfAnInstanceAndNothingElse(t *testing.T) {
 	r := image(t)
 	want := r.holds(t)
 	for _, path := range []string{
-		"/var/lib/muster/.hidden", "/var/lib/muster-agent/spool", "/run/log/journal/4f2a/system.journal", "/var/lib/cloud/sem/once", "/run/cloud-init/status.json",
+		"/var/lib/muster/.hidden", "/var/lib/muster-agent/spool", "/run/log/journal/4f2a/system.journal", "/var/lib/cloud/sem/once",
+		"/run/cloud-init/status.json",
 		"/var/log/cloud-init.log", "/root/.bash_history", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed",
 	} {
 		r.put(t, path, "of another instance")

@@ -61,7 +61,8 @@ func TestEachActionOfThePageIsInAPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, named := range regexp.MustCompile("`([a-z0-9]+:[A-Z][A-Za-z]+)`").FindAllStringSubmatch(read(t, "../../docs/reference/permissions.md"), -1) {
+	for _, named := range regexp.MustCompile("`([a-z0-9]+:[A-Z][A-Za-z]+)`").FindAllStringSubmatch(read(t,
+		"../../docs/reference/permissions.md"), -1) {
 		if !slices.Contains(all, named[1]) && named[1] != "ecs:DiscoverPollEndpoint" {
 			t.Errorf("no policy allows %s", named[1])
 		}

@@ -173,13 +173,20 @@ func TestWhatTheDocumentsRun(t *testing.T) {
 		code                 int
 		says                 string
 	}{
-		"all checks":            {"muster-check", nil, map[string]string{"muster": "0"}, 0, "^muster check --output short\n$"},
-		"some checks":           {"muster-check", map[string]string{"Only": "network,registered", "Output": "json"}, map[string]string{"muster": "1"}, 1, "^muster check --output json --only network,registered\n$"},
-		"everything":            {"muster-check", map[string]string{"Command": "debug", "Output": "table"}, map[string]string{"muster": "1"}, 1, "^muster debug --output table\n$"},
-		"a sick instance":       {"muster-bundle", map[string]string{"Bucket": "b-1"}, map[string]string{"muster": "1", "aws": "0"}, 1, `(?s)^muster debug --bundle /.*/muster.tar.gz\naws s3 cp --only-show-errors /.*/muster.tar.gz s3://b-1/muster/.+-[0-9]{8}T[0-9]{6}Z.tar.gz\n$`},
-		"a well one":            {"muster-bundle", map[string]string{"Bucket": "b-1", "Prefix": "x/y"}, map[string]string{"muster": "0", "aws": "0"}, 0, "s3://b-1/x/y/"},
-		"no AWS CLI":            {"muster-bundle", map[string]string{"Bucket": "b-1"}, map[string]string{"muster": "0"}, 2, "dnf install -y awscli-2"},
-		"a bucket that is shut": {"muster-bundle", map[string]string{"Bucket": "b-1"}, map[string]string{"muster": "0", "aws": "1"}, 11, "muster debug"},
+		"all checks": {"muster-check", nil, map[string]string{"muster": "0"}, 0, "^muster check --output short\n$"},
+		"some checks": {"muster-check", map[string]string{"Only": "network,registered", "Output": "json"},
+			map[string]string{"muster": "1"}, 1, "^muster check --output json --only network,registered\n$"},
+		"everything": {"muster-check", map[string]string{"Command": "debug", "Output": "table"}, map[string]string{"muster": "1"}, 1,
+			"^muster debug --output table\n$"},
+		"a sick instance": {"muster-bundle", map[string]string{"Bucket": "b-1"}, map[string]string{"muster": "1", "aws": "0"}, 1,
+			`(?s)^muster debug --bundle /.*/muster.tar.gz\naws s3 cp --only-show-errors /.*/muster.tar.gz ` +
+				`s3://b-1/muster/.+-[0-9]{8}T[0-9]{6}Z.tar.gz\n$`},
+		"a well one": {"muster-bundle", map[string]string{"Bucket": "b-1", "Prefix": "x/y"}, map[string]string{"muster": "0",
+			"aws": "0"}, 0, "s3://b-1/x/y/"},
+		"no AWS CLI": {"muster-bundle", map[string]string{"Bucket": "b-1"}, map[string]string{"muster": "0"}, 2,
+			"dnf install -y awscli-2"},
+		"a bucket that is shut": {"muster-bundle", map[string]string{"Bucket": "b-1"}, map[string]string{"muster": "0", "aws": "1"}, 11,
+			"muster debug"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said, code := run(t, documents(t)[c.document], c.parameters, c.programs)

@@ -103,7 +103,8 @@ func (s *stage) becomesUnhealthy(unhealthy func(), said *observe.Journal) error 
 		}
 	}
 	event := s.box.Events()[0]
-	fmt.Fprintf(s.out, "\n# after %d ms; event of source %s, %q, on bus %s:\n%s\n", took.Milliseconds(), event.Source, event.DetailType, event.Bus, event.Detail)
+	fmt.Fprintf(s.out, "\n# after %d ms; event of source %s, %q, on bus %s:\n%s\n", took.Milliseconds(), event.Source, event.DetailType,
+		event.Bus, event.Detail)
 	return nil
 }
 

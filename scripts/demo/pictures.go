@@ -58,7 +58,8 @@ func draw(dir, binary string) error {
 var sgr = regexp.MustCompile("\x1b\\[([0-9;]*)m")
 
 // colors maps the ANSI codes that muster prints to CSS styles.
-var colors = map[string]string{"1": "font-weight:bold", "31": "fill:#ff8a80", "32": "fill:#9ccc65", "33": "fill:#ffd54f", "36": "fill:#80deea", "2": "fill:#9aa5b1"}
+var colors = map[string]string{"1": "font-weight:bold", "31": "fill:#ff8a80", "32": "fill:#9ccc65", "33": "fill:#ffd54f",
+	"36": "fill:#80deea", "2": "fill:#9aa5b1"}
 
 // terminal draws text with ANSI colors as an SVG picture of a terminal window.
 func terminal(title, text string) string {
@@ -66,7 +67,8 @@ func terminal(title, text string) string {
 	width := margin*2 + columns*advance
 	height := margin*2 + 28 + leading*float64(len(lines))
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" aria-label="%s">`+"\n", width, height, width, html.EscapeString(title))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" aria-label="%s">`+"\n", width,
+		height, width, html.EscapeString(title))
 	fmt.Fprintf(&b, `<rect width="%.0f" height="%.0f" rx="8" fill="#1b2530"/>`+"\n", width, height)
 	for i, dot := range []string{"#ff6159", "#ffbd2e", "#28c941"} {
 		fmt.Fprintf(&b, `<circle cx="%.0f" cy="18" r="5" fill="%s"/>`+"\n", margin+6+float64(i)*18, dot)
@@ -218,14 +220,17 @@ func timeline(steps []step) string {
 		}
 		fmt.Fprintf(&b, `<rect x="8" y="%.0f" width="%.0f" height="%.0f" rx="6" fill="#f3f6f9" stroke="#c6d0da"/>`+"\n", y, width-16, height)
 		fmt.Fprintf(&b, `<text x="20" y="%.0f" font-weight="bold">%s</text>`+"\n", y+22, html.EscapeString(s.unit))
-		fmt.Fprintf(&b, `<text x="%.0f" y="%.0f" text-anchor="end" font-family="%s" font-size="13">%s</text>`+"\n", width-20, y+22, mono, html.EscapeString(s.command))
+		fmt.Fprintf(&b, `<text x="%.0f" y="%.0f" text-anchor="end" font-family="%s" font-size="13">%s</text>`+"\n", width-20, y+22, mono,
+			html.EscapeString(s.command))
 		fmt.Fprintf(&b, `<text x="20" y="%.0f" fill="#1f6f3f">%s</text>`+"\n", y+46, html.EscapeString(s.result))
 		for j, call := range s.calls {
-			fmt.Fprintf(&b, `<text x="32" y="%.0f" font-family="%s" font-size="12.5" fill="#24537f">&#8594; %s</text>`+"\n", y+68+20*float64(j), mono, html.EscapeString(call))
+			fmt.Fprintf(&b, `<text x="32" y="%.0f" font-family="%s" font-size="12.5" fill="#24537f">&#8594; %s</text>`+"\n", y+68+20*float64(j),
+				mono, html.EscapeString(call))
 		}
 		y += height + 4
 	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" aria-label="A boot: user data, the ECS agent, verify, agent, and their AWS calls">
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" `+
+		`aria-label="A boot: user data, the ECS agent, verify, agent, and their AWS calls">
 <rect width="%.0f" height="%.0f" rx="8" fill="#ffffff"/>
 <g font-family="%s" font-size="14" fill="#1b2530">
 %s</g>

@@ -71,7 +71,8 @@ func mistyped(s *stage) error {
 		return err
 	}
 	s.show(config)
-	s.comment("ecs.config is unchanged, and CloudFormation and the launch hook got their signal at once, not after a timeout. On the instance:")
+	s.comment("ecs.config is unchanged, and CloudFormation and the launch hook got their signal at once, not after a timeout. On the " +
+		"instance:")
 	if err := s.debug("no cluster prdo in region eu-west-1"); err != nil {
 		return err
 	}
@@ -79,7 +80,8 @@ func mistyped(s *stage) error {
 }
 
 func stale(s *stage) error {
-	if err := sandbox.WriteCheckpoint(s.root, sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0123456789abcdef0", ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0aa1"}); err != nil {
+	if err := sandbox.WriteCheckpoint(s.root, sandbox.Checkpoint{Cluster: "default", InstanceID: "i-0123456789abcdef0",
+		ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/default/0aa1"}); err != nil {
 		return err
 	}
 	s.comment("With this checkpoint the ECS agent exits in any other cluster, so bootstrap fails. On the instance:")
@@ -112,7 +114,8 @@ func (s *stage) outcome(signal, hook string) error {
 	if len(signals) == 0 {
 		return errors.New("the stack received no signal")
 	}
-	fmt.Fprintf(s.out, "\n# CloudFormation got %s for %s; the launch hook got %s\n", signals[0].Status, signals[0].Resource, s.box.Hook("ready").Result)
+	fmt.Fprintf(s.out, "\n# CloudFormation got %s for %s; the launch hook got %s\n", signals[0].Status, signals[0].Resource,
+		s.box.Hook("ready").Result)
 	s.calls()
 	if signals[0].Status != signal || s.box.Hook("ready").Result != hook {
 		return fmt.Errorf("expected %s and %s", signal, hook)
@@ -131,7 +134,8 @@ func (s *stage) write(path, text string) error {
 // closed shows a typical problem: one wrong rule splits a replicated cache.
 func closed(s *stage) error {
 	s.cacheGroups()
-	s.comment("Three peers replicate an Ignite cache with this instance. One has another security group, whose rule ends four ports too early.")
+	s.comment("Three peers replicate an Ignite cache with this instance. One has another security group, whose rule ends four ports too " +
+		"early.")
 	if err := s.muster(0, "bootstrap", "--cluster", "prod", "--ports", "ignite2-compact"); err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@ func TestManifestMatchesItsFiles(t *testing.T) {
 	dist := t.TempDir()
 	for _, f := range formats() {
 		for _, arch := range f.arch {
-			if err := os.WriteFile(filepath.Join(dist, strings.Replace(fmt.Sprintf(f.name, arch), "*", "1.2.3~rc1", 1)), []byte(arch), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dist, strings.Replace(fmt.Sprintf(f.name, arch), "*", "1.2.3~rc1", 1)), []byte(arch),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

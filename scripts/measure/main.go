@@ -33,7 +33,8 @@ func main() {
 	for _, m := range []struct {
 		name    string
 		measure func(int) error
-	}{{"size", sizes}, {"bootstrap", bootstrapTime}, {"boot", boot}, {"ports", portEngine}, {"dials", dials}, {"storm", storm}, {"agent", agents}} {
+	}{{"size", sizes}, {"bootstrap", bootstrapTime}, {"boot", boot}, {"ports", portEngine}, {"dials", dials}, {"storm", storm},
+		{"agent", agents}} {
 		if *only != "" && *only != m.name {
 			continue
 		}
@@ -112,7 +113,8 @@ func boot(int) error {
 		return err
 	}
 	defer done()
-	if out, err := command(box, "bin/muster", "bootstrap", "--lifecycle-hook", "ready", "--cfn-stack", "web", "--cfn-resource", "Workers").CombinedOutput(); err != nil {
+	if out, err := command(box, "bin/muster", "bootstrap", "--lifecycle-hook", "ready", "--cfn-stack", "web", "--cfn-resource",
+		"Workers").CombinedOutput(); err != nil {
 		return fmt.Errorf("bootstrap: %w\n%s", err, out)
 	}
 	if err := box.StartAgent(context.Background()); err != nil {
@@ -150,7 +152,8 @@ func instance(plan sandbox.AgentPlan) (*sandbox.Sandbox, func(), error) {
 	}
 	box, err := sandbox.New(sandbox.Options{
 		Root: root, Clusters: []string{"prod"}, Agent: plan,
-		Group:  &sandbox.Group{Name: "workers", Tags: map[string]string{"muster:cluster": "prod"}, Hooks: []sandbox.Hook{{Name: "ready", Timeout: time.Hour}}},
+		Group: &sandbox.Group{Name: "workers", Tags: map[string]string{"muster:cluster": "prod"},
+			Hooks: []sandbox.Hook{{Name: "ready", Timeout: time.Hour}}},
 		Stacks: map[string][]string{"web": {"Workers"}},
 	})
 	if err != nil {

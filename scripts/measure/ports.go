@@ -25,7 +25,8 @@ const (
 // portEngine runs the benchmarks of package reach: 1,000 peers with five groups of 60 rules each, then 2 and 4 times as
 // many peers, then 2 and 4 times as many rules.
 func portEngine(int) error {
-	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(OneAgainstAll|FullMatrix|FullMatrixEveryoneNamed)$", "./reach").CombinedOutput()
+	out, err := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(OneAgainstAll|FullMatrix|FullMatrixEveryoneNamed)$",
+		"./reach").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("benchmarking reach: %w\n%s", err, out)
 	}
@@ -73,7 +74,8 @@ func printScales(name string, limit time.Duration, scales []scale) error {
 		return errors.New("the benchmark printed no results")
 	}
 	first := scales[0]
-	fmt.Printf("%-28s %6.1f ms (limit %s), %.1f MB allocated (limit %d MB)\n", name, first["ns/op"]/1e6, limit, first["B/op"]/1e6, maxJudged/1_000_000)
+	fmt.Printf("%-28s %6.1f ms (limit %s), %.1f MB allocated (limit %d MB)\n", name, first["ns/op"]/1e6, limit, first["B/op"]/1e6,
+		maxJudged/1_000_000)
 	if len(scales) == 5 {
 		fmt.Printf("    times that               %6.2f at 2x peers, %.2f at 4x; %.2f at 2x rules, %.2f at 4x\n",
 			scales[1]["x-time"], scales[2]["x-time"], scales[3]["x-time"], scales[4]["x-time"])
@@ -120,6 +122,7 @@ func dials(int) error {
 	for _, n := range needs {
 		targets += 1000 * len(probe.Targets(netip.MustParseAddr("10.0.1.5"), n, nil))
 	}
-	fmt.Printf("dialing 1,000 silent peers   %6.1f s at most, %d dials (limit %s)\n", (&probe.Prober{}).Longest(targets).Seconds(), targets, maxDials)
+	fmt.Printf("dialing 1,000 silent peers   %6.1f s at most, %d dials (limit %s)\n", (&probe.Prober{}).Longest(targets).Seconds(), targets,
+		maxDials)
 	return nil
 }

@@ -9,9 +9,11 @@ import (
 
 // Log lines of the agent about the last two of 500 containers.
 const (
-	unhealthy = `<3>event       its health check fails kind=unhealthy family=web49 task=arn:aws:ecs:eu-central-1:123456789012:task/prod/249 container=app`
-	recovered = `<6>event       its health check passes again kind=recovered family=web49 task=arn:aws:ecs:eu-central-1:123456789012:task/prod/249 container=app`
-	other     = `<4>record      without what bootstrap recorded`
+	unhealthy = `<3>event       its health check fails kind=unhealthy family=web49 ` +
+		`task=arn:aws:ecs:eu-central-1:123456789012:task/prod/249 container=app`
+	recovered = `<6>event       its health check passes again kind=recovered family=web49 ` +
+		`task=arn:aws:ecs:eu-central-1:123456789012:task/prod/249 container=app`
+	other = `<4>record      without what bootstrap recorded`
 )
 
 func TestJournalEvaluation(t *testing.T) {
@@ -24,7 +26,8 @@ func TestJournalEvaluation(t *testing.T) {
 		"one is lost":       {unhealthy, "transitions were lost: 1 of 2"},
 		"all are lost":      {other, "transitions were lost: 2 of 2"},
 		"one comes twice":   {unhealthy + "\n" + recovered + "\n" + unhealthy, "1 transitions that did not happen"},
-		"one is made up":    {unhealthy + "\n" + recovered + "\n" + strings.ReplaceAll(recovered, "249", "1"), "1 transitions that did not happen"},
+		"one is made up": {unhealthy + "\n" + recovered + "\n" + strings.ReplaceAll(recovered, "249", "1"),
+			"1 transitions that did not happen"},
 		"one stands for it": {unhealthy + "\n" + recovered + " repeated=1", "transitions were lost: 1 of 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,8 @@ func TestBillOfMaterialsListsEveryModule(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := doc.Packages[0]
-	if sum := fmt.Sprintf("%x", sha256.Sum256(content)); first.Name != "muster" || first.VersionInfo != "1.2.3" || first.Checksums[0] != (checksum{"SHA256", sum}) {
+	if sum := fmt.Sprintf("%x", sha256.Sum256(content)); first.Name != "muster" || first.VersionInfo != "1.2.3" ||
+		first.Checksums[0] != (checksum{"SHA256", sum}) {
 		t.Errorf("%+v", first)
 	}
 	text, err := json.Marshal(doc)

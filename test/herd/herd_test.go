@@ -63,7 +63,8 @@ func TestAThousandInstancesAtOnce(t *testing.T) {
 func TestTenThousandInstancesWithinTenMinutes(t *testing.T) {
 	big(t)
 	fleetOf(t, "1,000 instances within a minute, simulated", plan{instances: 1000, within: time.Minute, seed: 7, simulated: true}, true)
-	fleetOf(t, "10,000 instances within 10 minutes, simulated", plan{instances: 10_000, within: 10 * time.Minute, seed: 9, simulated: true}, true)
+	fleetOf(t, "10,000 instances within 10 minutes, simulated", plan{instances: 10_000, within: 10 * time.Minute, seed: 9, simulated: true},
+		true)
 }
 
 func big(t *testing.T) {

@@ -39,9 +39,11 @@ func (f *fleet) plot() string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" aria-label="%d instances that boot at once: verified instances and throttled calls over time">`+"\n",
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" role="img" aria-label="%d instances that `+
+		`boot at once: verified instances and throttled calls over time">`+"\n",
 		width, height, width, len(f.boots))
-	fmt.Fprintf(&b, `<rect width="%.0f" height="%.0f" fill="#ffffff"/>`+"\n"+`<g font-family="%s" font-size="12" fill="#37474f">`+"\n", width, height, sans)
+	fmt.Fprintf(&b, `<rect width="%.0f" height="%.0f" fill="#ffffff"/>`+"\n"+`<g font-family="%s" font-size="12" fill="#37474f">`+"\n", width,
+		height, sans)
 	text(&b, left, 24, "start", fmt.Sprintf("%d instances boot within a minute: launched (grey) and verified (green)", len(f.boots)))
 	axis(&b, top, upper, float64(len(f.boots)), seconds, false)
 	curve(&b, top, upper, running(launched), "#b0bec5")
@@ -97,7 +99,8 @@ func bars(b *strings.Builder, y, tall float64, values []float64, most float64) {
 	step := (width - left - right) / float64(len(values)-1)
 	for i, v := range values[:len(values)-1] {
 		if v > 0 {
-			fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#ef6c00"/>`+"\n", left+step*float64(i), y+tall*(1-v/most), step*0.8, tall*v/most)
+			fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#ef6c00"/>`+"\n", left+step*float64(i), y+tall*(1-v/most),
+				step*0.8, tall*v/most)
 		}
 	}
 }

@@ -148,7 +148,8 @@ func TestBootOfABakedImageWithoutTheTag(t *testing.T) {
 // user could become root.
 func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
 	t.Parallel()
-	script := "#!/bin/sh\nmkdir -p /srv/deploy\ncp /srv/download/muster /srv/deploy/muster\nchown -R 1000:1000 /srv/deploy\n/srv/deploy/muster bootstrap --cluster prod" + tellAll + "\n"
+	script := "#!/bin/sh\nmkdir -p /srv/deploy\ncp /srv/download/muster /srv/deploy/muster\nchown -R 1000:1000 " +
+		"/srv/deploy\n/srv/deploy/muster bootstrap --cluster prod" + tellAll + "\n"
 	files := append(image(t, inGroup()), musterAt(t, "/srv/download/muster"))
 	m := boot(t, append(files, systemdtest.UserData(instanceID, script)...))
 	m.joined("record of bootstrap on this instance")
@@ -160,7 +161,8 @@ func TestBootOfABinaryThatBelongsToAUser(t *testing.T) {
 	if got := strings.TrimSpace(m.Run("stat", "-c", "%u:%g %a", "/usr/local/bin/muster")); got != "0:0 755" {
 		t.Errorf("the program is %s", got)
 	}
-	if m.Run("sha256sum", "--tag", "/usr/local/bin/muster")[len("SHA256 (/usr/local/bin/muster)"):] != m.Run("sha256sum", "--tag", "/srv/download/muster")[len("SHA256 (/srv/download/muster)"):] {
+	if m.Run("sha256sum", "--tag", "/usr/local/bin/muster")[len("SHA256 (/usr/local/bin/muster)"):] != m.Run("sha256sum", "--tag",
+		"/srv/download/muster")[len("SHA256 (/srv/download/muster)"):] {
 		t.Error("the program is another")
 	}
 	said := m.Run("journalctl", "-b", "-u", "cloud-final.service", "-o", "cat")

@@ -136,8 +136,10 @@ func TestTheAgentWithoutTheProxy(t *testing.T) {
 		limit error
 		fix   string
 	}{
-		"masked": {systemdtest.File{Path: "/etc/systemd/system/muster-docker.socket", Link: "/dev/null"}, dockerapi.ErrProxy, "sudo systemctl restart muster-docker.socket muster-agent.service"},
-		"a unit of the user's": {systemdtest.File{Path: "/etc/systemd/system/muster-agent.service.d/own.conf", Mode: 0o644, Content: "[Service]\nEnvironment=MUSTER_DOCKER_PROXY=\n"},
+		"masked": {systemdtest.File{Path: "/etc/systemd/system/muster-docker.socket", Link: "/dev/null"}, dockerapi.ErrProxy,
+			"sudo systemctl restart muster-docker.socket muster-agent.service"},
+		"a unit of the user's": {systemdtest.File{Path: "/etc/systemd/system/muster-agent.service.d/own.conf", Mode: 0o644,
+			Content: "[Service]\nEnvironment=MUSTER_DOCKER_PROXY=\n"},
 			dockerapi.ErrDenied, "systemctl cat muster-agent.service"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -90,9 +90,11 @@ func (m machine) idle() {
 		m.t.Error(got)
 	}
 	for _, path := range []string{
-		"/etc/muster/muster.env", "/usr/lib/systemd/system-preset/80-muster.preset", "/usr/share/muster/clean-image", "/usr/share/muster/assert-image-clean",
+		"/etc/muster/muster.env", "/usr/lib/systemd/system-preset/80-muster.preset", "/usr/share/muster/clean-image",
+		"/usr/share/muster/assert-image-clean",
 		"/usr/share/man/man1/muster.1.gz", "/usr/share/man/man1/muster-bootstrap.1.gz", "/usr/share/doc/muster/permissions.md",
-		"/usr/share/bash-completion/completions/muster", "/usr/share/zsh/site-functions/_muster", "/usr/share/fish/vendor_completions.d/muster.fish",
+		"/usr/share/bash-completion/completions/muster", "/usr/share/zsh/site-functions/_muster",
+		"/usr/share/fish/vendor_completions.d/muster.fish",
 	} {
 		m.Run("test", "-s", path)
 	}

@@ -24,7 +24,10 @@ func dockerStandin() []systemdtest.File {
 		{Path: units + "engine@.service", Mode: 0o644, Content: "[Service]\nExecStart=/usr/libexec/engine\nStandardInput=socket\n"},
 		{Path: units + "sockets.target.wants/engine.socket", Link: units + "engine.socket"},
 		{Path: "/usr/libexec/engine", Mode: 0o755, Content: `#!/bin/sh
-answer() { printf 'HTTP/1.1 %s\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' "$1" "${#2}" "$2"; }
+answer() {
+	printf 'HTTP/1.1 %s\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' \
+		"$1" "${#2}" "$2"
+}
 read -r request
 while read -r header && [ "${#header}" -gt 1 ]; do :; done
 case $request in
@@ -84,9 +87,11 @@ func TestUserDataThatWaitsForTheAgent(t *testing.T) {
 	for _, step := range []struct{ command, id, says string }{
 		{"systemctl stop ecs && systemctl disable ecs", "ecs-unit-not-started", "inactive (dead), disabled"},
 		{"systemctl mask --runtime ecs", "ecs-unit-held-back", "masked-runtime"},
-		{"systemctl unmask --runtime ecs && mv /usr/lib/systemd/system/ecs.service /srv && systemctl mask ecs", "ecs-unit-masked", "masked, inactive"},
+		{"systemctl unmask --runtime ecs && mv /usr/lib/systemd/system/ecs.service /srv && systemctl mask ecs", "ecs-unit-masked",
+			"masked, inactive"},
 		{"systemctl unmask ecs && systemctl daemon-reload", "ecs-unit-missing", "not-found"},
-		{"sed -i s,^ExecStart=.*,ExecStart=/bin/false, /srv/ecs.service; mv /srv/ecs.service /usr/lib/systemd/system; systemctl daemon-reload; systemctl start ecs; sleep 1", "ecs-unit-restarting", "auto-restart"},
+		{"sed -i s,^ExecStart=.*,ExecStart=/bin/false, /srv/ecs.service; mv /srv/ecs.service /usr/lib/systemd/system; systemctl " +
+			"daemon-reload; systemctl start ecs; sleep 1", "ecs-unit-restarting", "auto-restart"},
 	} {
 		m.Run("/bin/sh", "-c", step.command)
 		m.cause(step.id, step.says)

@@ -44,8 +44,10 @@ func sortRules(all []opened) []opened {
 }
 
 var (
-	cliLine       = regexp.MustCompile(`^aws ec2 authorize-security-group-(ingress|egress) --region eu-central-1 --group-id (sg-\w+) --ip-permissions (.+)$`)
-	cliPermission = regexp.MustCompile(`'IpProtocol=(\w+),FromPort=(\d+),ToPort=(\d+),(?:UserIdGroupPairs=\[\{GroupId=(sg-\w+)\}\]|IpRanges=\[\{CidrIp=([\d./]+)\}\])'`)
+	cliLine = regexp.MustCompile(`^aws ec2 authorize-security-group-(ingress|egress) --region eu-central-1 --group-id (sg-\w+) ` +
+		`--ip-permissions (.+)$`)
+	cliPermission = regexp.MustCompile(`'IpProtocol=(\w+),FromPort=(\d+),ToPort=(\d+),(?:UserIdGroupPairs=\[\{GroupId=(sg-\w+)\}\]|` +
+		`IpRanges=\[\{CidrIp=([\d./]+)\}\])'`)
 )
 
 // ofCLI reads the form cli as the AWS CLI does.
@@ -170,7 +172,8 @@ func (n *network) apply(t *testing.T, all []opened, add bool) {
 // template are applied, the Terraform configuration is parsed and holds the same rules.
 func TestEachFixFormOpensAVPCInMotoThatIsClosedInThreeWays(t *testing.T) {
 	n := newNetwork(t)
-	h := newHost(t, "AWS_ENDPOINT_URL="+os.Getenv("AWS_ENDPOINT_URL"), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION="+region)
+	h := newHost(t, "AWS_ENDPOINT_URL="+os.Getenv("AWS_ENDPOINT_URL"), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION="+
+		region)
 	cfn := cloudformation.NewFromConfig(n.cfg)
 	ports := func(code int, args ...string) string {
 		t.Helper()
@@ -198,7 +201,8 @@ func TestEachFixFormOpensAVPCInMotoThatIsClosedInThreeWays(t *testing.T) {
 		if len(rules) == 0 {
 			t.Fatalf("%s: no rule is printed:\n%s", closed.how, commands)
 		}
-		for form, got := range map[string][]opened{"cloudformation": ofTemplate(t, template), "terraform": ofTerraform(t, ports(1, "--fix", "terraform"))} {
+		for form, got := range map[string][]opened{"cloudformation": ofTemplate(t, template),
+			"terraform": ofTerraform(t, ports(1, "--fix", "terraform"))} {
 			if !slices.Equal(got, rules) {
 				t.Errorf("%s: %s has the rules %v, and cli %v", closed.how, form, got, rules)
 			}

@@ -17,12 +17,14 @@ func TestForeign(t *testing.T) {
 		arn, kind string
 		want      string // in the reason; empty if the ARN is not foreign
 	}{
-		"a task":                    {here, "arn:aws:ecs:eu-west-1:123456789012:task/prod/1dc5c17a", "task", ""},
-		"a task in the old form":    {here, "arn:aws:ecs:eu-west-1:123456789012:task/1dc5c17a", "task", ""},
-		"another partition's form":  {here, "arn:aws-cn:ecs:eu-west-1:123456789012:task/p/1", "task", ""},
-		"a container instance":      {here, "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/9f", "container-instance", ""},
-		"of another account":        {here, "arn:aws:ecs:eu-west-1:999999999999:task/prod/1", "task", `belongs to account "999999999999", but this instance belongs to 123456789012`},
-		"of another region":         {here, "arn:aws:ecs:us-east-1:123456789012:task/prod/1", "task", `in region "us-east-1", but this instance is in eu-west-1`},
+		"a task":                   {here, "arn:aws:ecs:eu-west-1:123456789012:task/prod/1dc5c17a", "task", ""},
+		"a task in the old form":   {here, "arn:aws:ecs:eu-west-1:123456789012:task/1dc5c17a", "task", ""},
+		"another partition's form": {here, "arn:aws-cn:ecs:eu-west-1:123456789012:task/p/1", "task", ""},
+		"a container instance":     {here, "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/9f", "container-instance", ""},
+		"of another account": {here, "arn:aws:ecs:eu-west-1:999999999999:task/prod/1", "task",
+			`belongs to account "999999999999", but this instance belongs to 123456789012`},
+		"of another region": {here, "arn:aws:ecs:us-east-1:123456789012:task/prod/1", "task",
+			`in region "us-east-1", but this instance is in eu-west-1`},
 		"of another service":        {here, "arn:aws:s3:eu-west-1:123456789012:task/prod/1", "task", "is not the ARN of an ECS task"},
 		"of another kind":           {here, "arn:aws:ecs:eu-west-1:123456789012:service/prod/1", "task", "is not the ARN of an ECS task"},
 		"none":                      {here, "arn:1", "task", "is not the ARN of an ECS task"},

@@ -25,7 +25,8 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s is %+v, %v; want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"web*", "web?", "a_b", strings.Repeat("a", 33), arn + "gwy/web/1", arn + "app/web", arn + "app/we*b/1", arn + "app/web/*",
+	for _, text := range []string{"web*", "web?", "a_b", strings.Repeat("a", 33), arn + "gwy/web/1", arn + "app/web", arn + "app/we*b/1",
+		arn + "app/web/*",
 		"arn:aws:ecs:eu-west-1:123456789012:cluster/web", "ELB app/web/1", "web\x1b", strings.Repeat("a,", 21) + "b", "wéb"} {
 		if got, err := Parse(text); err == nil && len(got) != 2 {
 			t.Errorf("%q is accepted as %+v", text, got)

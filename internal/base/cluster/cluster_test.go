@@ -13,11 +13,14 @@ func TestParse(t *testing.T) {
 		want Ref
 		err  string
 	}{
-		"a name":                        {text: "prod", want: Ref{Text: "prod", Name: "prod"}},
-		"the longest name":              {text: strings.Repeat("a", 255), want: Ref{Text: strings.Repeat("a", 255), Name: strings.Repeat("a", 255)}},
-		"an ARN":                        {text: arn, want: Ref{arn, "prod", "eu-west-1", "123456789012"}},
-		"an ARN of China":               {text: "arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p", want: Ref{"arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p", "p", "cn-north-1", "123456789012"}},
-		"an ARN of GovCloud":            {text: "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p", want: Ref{"arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p", "p", "us-gov-west-1", "123456789012"}},
+		"a name": {text: "prod", want: Ref{Text: "prod", Name: "prod"}},
+		"the longest name": {text: strings.Repeat("a", 255), want: Ref{Text: strings.Repeat("a", 255),
+			Name: strings.Repeat("a", 255)}},
+		"an ARN": {text: arn, want: Ref{arn, "prod", "eu-west-1", "123456789012"}},
+		"an ARN of China": {text: "arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p",
+			want: Ref{"arn:aws-cn:ecs:cn-north-1:123456789012:cluster/p", "p", "cn-north-1", "123456789012"}},
+		"an ARN of GovCloud": {text: "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p",
+			want: Ref{"arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/p", "p", "us-gov-west-1", "123456789012"}},
 		"empty":                         {text: "", err: "the name is empty"},
 		"quoted":                        {text: `"prod"`, err: "the name is quoted"},
 		"over-long":                     {text: strings.Repeat("a", 256), err: "has 256 characters"},

@@ -65,7 +65,8 @@ func TestWrappedLimitsAreRecognized(t *testing.T) {
 }
 
 func TestErrorsOfThePeerAreNotOurs(t *testing.T) {
-	for _, err := range []error{nil, syscall.ECONNREFUSED, syscall.ENOENT, syscall.EACCES, syscall.EAGAIN, syscall.ENOSPC, errors.New("too many open files")} {
+	for _, err := range []error{nil, syscall.ECONNREFUSED, syscall.ENOENT, syscall.EACCES, syscall.EAGAIN, syscall.ENOSPC,
+		errors.New("too many open files")} {
 		what := ownlimit.Of(err)
 		if what != "" || !errors.Is(ownlimit.Wrap(err), err) || errors.Is(ownlimit.Wrap(err), ownlimit.ErrExhausted) {
 			t.Errorf("%v is reported as our own limit: %q", err, what)

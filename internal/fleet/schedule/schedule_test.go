@@ -72,24 +72,39 @@ func TestWhoChangedTheDesiredCapacity(t *testing.T) {
 		cause string
 		want  []Change
 	}{
-		"a scheduled action": {"At 2016-02-12T16:01:25Z a scheduled action update of AutoScalingGroup constraints to min: 1, max: 5, desired: 2 changing the desired capacity from 3 to 2.  At 2016-02-12T16:01:30Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 3 to 2.",
+		"a scheduled action": {"At 2016-02-12T16:01:25Z a scheduled action update of AutoScalingGroup constraints to min: 1, max: 5, desired: " +
+			"2 changing the desired capacity from 3 to 2.  At 2016-02-12T16:01:30Z an instance was taken out of service in response to a " +
+			"difference between desired and actual capacity, shrinking the capacity from 3 to 2.",
 			[]Change{
-				{at(t, "2016-02-12T16:01:25Z"), ByScheduledAction, "", 3, 2, "At 2016-02-12T16:01:25Z a scheduled action update of AutoScalingGroup constraints to min: 1, max: 5, desired: 2 changing the desired capacity from 3 to 2."}},
+				{at(t, "2016-02-12T16:01:25Z"), ByScheduledAction, "", 3, 2,
+					"At 2016-02-12T16:01:25Z a scheduled action update of AutoScalingGroup constraints to min: 1, max: 5, desired: 2 changing the " +
+						"desired capacity from 3 to 2."}},
 		},
-		"an update": {"At 2022-12-23T20:48:54Z a user request update of AutoScalingGroup constraints to min: 0, max: 4, desired: 0 changing the desired capacity from 1 to 0.  At 2022-12-23T20:49:01Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 1 to 0.  At 2022-12-23T20:49:01Z instance i-0bff86408fbe11f7a was selected for termination.",
+		"an update": {"At 2022-12-23T20:48:54Z a user request update of AutoScalingGroup constraints to min: 0, max: 4, desired: 0 changing " +
+			"the desired capacity from 1 to 0.  At 2022-12-23T20:49:01Z an instance was taken out of service in response to a difference between " +
+			"desired and actual capacity, shrinking the capacity from 1 to 0.  At 2022-12-23T20:49:01Z instance i-0bff86408fbe11f7a was selected " +
+			"for termination.",
 			[]Change{
-				{at(t, "2022-12-23T20:48:54Z"), ByRequest, "", 1, 0, "At 2022-12-23T20:48:54Z a user request update of AutoScalingGroup constraints to min: 0, max: 4, desired: 0 changing the desired capacity from 1 to 0."}},
+				{at(t, "2022-12-23T20:48:54Z"), ByRequest, "", 1, 0,
+					"At 2022-12-23T20:48:54Z a user request update of AutoScalingGroup constraints to min: 0, max: 4, desired: 0 changing the desired " +
+						"capacity from 1 to 0."}},
 		},
-		"an explicit size": {"At 2026-06-29T22:01:42Z a user request explicitly set group desired capacity changing the desired capacity from 1 to 0.",
+		"an explicit size": {"At 2026-06-29T22:01:42Z a user request explicitly set group desired capacity changing the desired capacity from " +
+			"1 to 0.",
 			[]Change{
-				{at(t, "2026-06-29T22:01:42Z"), ByRequest, "", 1, 0, "At 2026-06-29T22:01:42Z a user request explicitly set group desired capacity changing the desired capacity from 1 to 0."}},
+				{at(t, "2026-06-29T22:01:42Z"), ByRequest, "", 1, 0,
+					"At 2026-06-29T22:01:42Z a user request explicitly set group desired capacity changing the desired capacity from 1 to 0."}},
 		},
-		"a policy": {"At 2016-05-08T13:55:14Z a monitor alarm My-Scale-Down-Alarm in state ALARM triggered policy Decrease Group Size changing the desired capacity from 4 to 3.",
+		"a policy": {"At 2016-05-08T13:55:14Z a monitor alarm My-Scale-Down-Alarm in state ALARM triggered policy Decrease Group Size " +
+			"changing the desired capacity from 4 to 3.",
 			[]Change{
-				{at(t, "2016-05-08T13:55:14Z"), ByPolicy, "Decrease Group Size", 4, 3, "At 2016-05-08T13:55:14Z a monitor alarm My-Scale-Down-Alarm in state ALARM triggered policy Decrease Group Size changing the desired capacity from 4 to 3."}},
+				{at(t, "2016-05-08T13:55:14Z"), ByPolicy, "Decrease Group Size", 4, 3,
+					"At 2016-05-08T13:55:14Z a monitor alarm My-Scale-Down-Alarm in state ALARM triggered policy Decrease Group Size changing the " +
+						"desired capacity from 4 to 3."}},
 		},
 		"an instance that was replaced": {
-			"At 2026-11-26T19:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.",
+			"At 2026-11-26T19:00:00Z an instance was taken out of service in response to an EC2 health check indicating it has been terminated " +
+				"or stopped.",
 			nil,
 		},
 		"nothing": {"", nil},
@@ -121,7 +136,8 @@ func FuzzParseCron(f *testing.F) {
 func FuzzParseCause(f *testing.F) {
 	f.Add("At 2016-02-12T16:01:25Z a scheduled action update changing the desired capacity from 3 to 2.")
 	f.Add(
-		"At 2016-05-08T13:55:14Z a monitor alarm At 2016-05-08T13:55:14Z in state ALARM triggered policy x changing the desired capacity from 4 to 3.",
+		"At 2016-05-08T13:55:14Z a monitor alarm At 2016-05-08T13:55:14Z in state ALARM triggered policy x changing the desired capacity from " +
+			"4 to 3.",
 	)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, c := range ParseCause(text) {

@@ -40,7 +40,8 @@ func small(t *testing.T) *sandbox.Sandbox {
 		Deployments: []sandbox.Deployment{
 			{ID: "ecs-svc/1", Status: "ACTIVE", TaskDefinition: "web:1", RunningCount: 1, RolloutState: "COMPLETED"},
 			{ID: "ecs-svc/2", Status: "PRIMARY", TaskDefinition: "web:2", DesiredCount: 2, FailedTasks: 3, RolloutState: "IN_PROGRESS",
-				RolloutReason: "ECS deployment ecs-svc/2 in progress.", CreatedAt: sandbox.Epoch{Time: evening}, UpdatedAt: sandbox.Epoch{Time: evening}},
+				RolloutReason: "ECS deployment ecs-svc/2 in progress.", CreatedAt: sandbox.Epoch{Time: evening},
+				UpdatedAt: sandbox.Epoch{Time: evening}},
 		},
 		Events: steady(),
 	})
@@ -53,7 +54,8 @@ func small(t *testing.T) *sandbox.Sandbox {
 		Scheduled: []sandbox.ScheduledAction{{Name: "wake", Recurrence: "0 6 * * 1-5", TimeZone: "Europe/Berlin",
 			Start: evening.Add(10 * time.Hour), Min: number(0), Desired: number(3)}},
 		Activities: []sandbox.Activity{{Status: "Failed", Start: evening, Description: "Launching a new EC2 instance.",
-			Cause: "At 2026-11-26T19:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing the capacity from 0 to 1.", Message: "We currently do not have sufficient m7i.large capacity."}},
+			Cause: "At 2026-11-26T19:00:00Z an instance was started in response to a difference between desired and actual capacity, increasing " +
+				"the capacity from 0 to 1.", Message: "We currently do not have sufficient m7i.large capacity."}},
 	})
 	return box
 }
@@ -103,7 +105,8 @@ func TestEveryFieldIsRead(t *testing.T) {
 		Deployments: []inventory.Deployment{
 			{ID: "ecs-svc/2", Status: "PRIMARY", Definition: "web:2", Desired: 2, Failed: 3, Rollout: "IN_PROGRESS",
 				Reason: "ECS deployment ecs-svc/2 in progress.", Created: evening, Updated: evening},
-			{ID: "ecs-svc/1", Status: "ACTIVE", Definition: "web:1", Running: 1, Rollout: "COMPLETED", Created: inv.Services[0].Deployments[1].Created,
+			{ID: "ecs-svc/1", Status: "ACTIVE", Definition: "web:1", Running: 1, Rollout: "COMPLETED",
+				Created: inv.Services[0].Deployments[1].Created,
 				Updated: inv.Services[0].Deployments[1].Updated},
 		},
 	}, s); diff != "" {
@@ -125,8 +128,9 @@ func assertGroup(t *testing.T, g inventory.Group) {
 	t.Helper()
 	if diff := cmp.Diff(inventory.Group{
 		Name: "workers", Max: 4, Desired: 1, Zones: []string{"eu-central-1a"}, Suspended: []string{"AZRebalance"}, Provider: "p-0",
-		Tags:     map[string]string{},
-		Members:  []inventory.Member{{ID: "i-00000000000000001", Zone: "eu-central-1a", Type: "m7i.large", Lifecycle: "InService", Health: "Healthy"}},
+		Tags: map[string]string{},
+		Members: []inventory.Member{{ID: "i-00000000000000001", Zone: "eu-central-1a", Type: "m7i.large", Lifecycle: "InService",
+			Health: "Healthy"}},
 		WarmPool: &inventory.WarmPool{State: "Stopped", Size: 1, Min: 1},
 		Scheduled: []inventory.ScheduledAction{{Group: "workers", Name: "wake", Start: evening.Add(10 * time.Hour), Recurrence: "0 6 * * 1-5",
 			TimeZone: "Europe/Berlin", Min: number(0), Desired: number(3)}},

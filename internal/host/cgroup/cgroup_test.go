@@ -36,7 +36,8 @@ func second(dir, current, limit, inactive, periods, throttled string) map[string
 	return map[string]string{
 		"cgroup.controllers": "cpuset cpu io memory", dir + "/memory.current": current, dir + "/memory.max": limit,
 		dir + "/memory.stat": "anon 1\nfile 2\ninactive_anon 5\ninactive_file " + inactive,
-		dir + "/cpu.stat":    fmt.Sprintf("usage_usec 1\nuser_usec 1\nsystem_usec 0\nnr_periods %s\nnr_throttled %s\nthrottled_usec 9", periods, throttled),
+		dir + "/cpu.stat": fmt.Sprintf("usage_usec 1\nuser_usec 1\nsystem_usec 0\nnr_periods %s\nnr_throttled %s\nthrottled_usec 9", periods,
+			throttled),
 	}
 }
 
@@ -67,15 +68,17 @@ func TestRead(t *testing.T) {
 		files map[string]string
 		want  cgroup.Usage
 	}{
-		"v2, in a task": {second(slice+scope, "1000", "2000", "200", "10", "3"), cgroup.Usage{Memory: 800, Limit: 2000, Periods: 10, Throttled: 3}},
+		"v2, in a task": {second(slice+scope, "1000", "2000", "200", "10", "3"), cgroup.Usage{Memory: 800, Limit: 2000, Periods: 10,
+			Throttled: 3}},
 		"v2, the task has the limit": {join(second(slice+scope, "1000", "max", "0", "0", "0"), second(slice, "1500", "2000", "0", "40", "8")),
 			cgroup.Usage{Memory: 1500, Limit: 2000, Periods: 40, Throttled: 8}},
 		"v2, the container is closer": {join(second(slice+scope, "900", "1000", "0", "5", "1"), second(slice, "900", "4000", "0", "0", "0")),
 			cgroup.Usage{Memory: 900, Limit: 1000, Periods: 5, Throttled: 1}},
-		"v2, without a limit":       {second(slice+scope, "1000", "max", "0", "0", "0"), cgroup.Usage{}},
-		"v2, systemd, no task":      {second("system.slice"+scope, "1", "2", "0", "0", "0"), cgroup.Usage{Memory: 1, Limit: 2}},
-		"v2, cgroupfs":              {second("docker/"+id, "1", "2", "0", "0", "0"), cgroup.Usage{Memory: 1, Limit: 2}},
-		"v1, in a task":             {first("ecs/"+task+"/"+id, "1000", "2000", "100", "7", "2"), cgroup.Usage{Memory: 900, Limit: 2000, Periods: 7, Throttled: 2}},
+		"v2, without a limit":  {second(slice+scope, "1000", "max", "0", "0", "0"), cgroup.Usage{}},
+		"v2, systemd, no task": {second("system.slice"+scope, "1", "2", "0", "0", "0"), cgroup.Usage{Memory: 1, Limit: 2}},
+		"v2, cgroupfs":         {second("docker/"+id, "1", "2", "0", "0", "0"), cgroup.Usage{Memory: 1, Limit: 2}},
+		"v1, in a task": {first("ecs/"+task+"/"+id, "1000", "2000", "100", "7", "2"), cgroup.Usage{Memory: 900, Limit: 2000,
+			Periods: 7, Throttled: 2}},
 		"v1, without a limit":       {first("ecs/"+task+"/"+id, "1000", none, "100", "0", "0"), cgroup.Usage{}},
 		"v1, not in a task":         {first("docker/"+id, "10", "20", "0", "0", "0"), cgroup.Usage{Memory: 10, Limit: 20}},
 		"more cache than use, once": {second("docker/"+id, "10", "20", "30", "0", "0"), cgroup.Usage{Memory: 10, Limit: 20}},

@@ -33,10 +33,12 @@ func TestRead(t *testing.T) {
 		files map[string]string
 		want  cloudinit.Result
 	}{
-		"done": {map[string]string{result: `{"v1": {"datasource": "DataSourceEc2Local", "errors": ["a", "b"]}}`, status: `{"v1": {"stage": null}}`},
+		"done": {map[string]string{result: `{"v1": {"datasource": "DataSourceEc2Local", "errors": ["a", "b"]}}`,
+			status: `{"v1": {"stage": null}}`},
 			cloudinit.Result{DataSource: "DataSourceEc2Local", Errors: []string{"a", "b"}}},
-		"in its last stage": {map[string]string{status: `{"v1": {"datasource": null, "stage": "modules-final"}}`}, cloudinit.Result{Running: "modules-final"}},
-		"between stages":    {map[string]string{status: `{"v1": {"stage": null}}`}, cloudinit.Result{Running: "between two stages"}},
+		"in its last stage": {map[string]string{status: `{"v1": {"datasource": null, "stage": "modules-final"}}`},
+			cloudinit.Result{Running: "modules-final"}},
+		"between stages": {map[string]string{status: `{"v1": {"stage": null}}`}, cloudinit.Result{Running: "between two stages"}},
 	} {
 		got, err := cloudinit.Read(root(t, c.files))
 		if err != nil || got.DataSource != c.want.DataSource || got.Running != c.want.Running || !slices.Equal(got.Errors, c.want.Errors) {

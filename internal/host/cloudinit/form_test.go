@@ -26,7 +26,8 @@ func packed(t testing.TB, text string) string {
 }
 
 func multipart(kind, body string) string {
-	return "Content-Type: multipart/mixed; boundary=\"==B==\"\nMIME-Version: 1.0\n\n--==B==\nContent-Type: " + kind + "\n\n" + body + "\n--==B==--\n"
+	return "Content-Type: multipart/mixed; boundary=\"==B==\"\nMIME-Version: 1.0\n\n--==B==\nContent-Type: " + kind + "\n\n" + body +
+		"\n--==B==--\n"
 }
 
 // The headers come from cloud-init's documentation, "User data formats". Double base64, a blank before "#!" and CRLF
@@ -82,14 +83,22 @@ func TestFailures(t *testing.T) {
 		log, line string
 		want      string
 	}{
-		"unhandled":       {own, "2026-11-27 08:00:00,000 - __init__.py[WARNING]: Unhandled non-multipart (text/x-not-multipart) userdata: 'b'export S=s3cret'...'", own + `: "Unhandled non-multipart (text/x-not-multipart) userdata": cloud-init did not run it`},
-		"a failed script": {out, "2026-11-27 08:00:00,000 - util.py[WARNING]: Failed running /var/lib/cloud/instance/scripts/part-001 [1]", out + ": Failed to run /var/lib/cloud/instance/scripts/part-001 [1]"},
-		"no interpreter":  {out, "2026-11-27 08:00:00,000 - subp.py[WARNING]: Failed to run /var/lib/cloud/instance/scripts/part-001 [Errno 2] No such file or directory", out + ": Failed to run /var/lib/cloud/instance/scripts/part-001 [Errno 2] No such file or directory"},
-		"not YAML":        {own, "2026-11-27 08:00:00,000 - util.py[WARNING]: Failed loading yaml blob. Invalid format at line 3 column 5: \"s3cret", own + ": Failed loading yaml blob. Invalid format at line 3 column 5"},
-		"not merged":      {own, "2026-11-27 08:00:00,000 - cloud_config.py[WARNING]: Failed at merging in cloud config part from part-002: empty cloud config", own + ": Failed at merging in cloud config part from part-002"},
-		"no failure":      {own, "2026-11-27 08:00:00,000 - util.py[DEBUG]: Writing to /var/lib/cloud/instance/scripts/part-001", ""},
-		"rebooted":        {out, "Cloud-init v. 22.2.2 running 'modules:final' at Fri, 27 Nov 2026 08:00:00 +0000.\nCloud-init v. 22.2.2 running 'init-local' at Fri, 27 Nov 2026 08:01:00 +0000.", out + ": the instance rebooted while user data was running, and the rest of it did not run"},
-		"rebooted later":  {out, "Cloud-init v. 22.2.2 running 'modules:final' at x.\nCloud-init v. 22.2.2 finished at Fri, 27 Nov 2026 08:00:10 +0000.\nCloud-init v. 22.2.2 running 'init-local' at x.", ""},
+		"unhandled": {own, "2026-11-27 08:00:00,000 - __init__.py[WARNING]: Unhandled non-multipart (text/x-not-multipart) userdata: " +
+			"'b'export S=s3cret'...'", own + `: "Unhandled non-multipart (text/x-not-multipart) userdata": cloud-init did not run it`},
+		"a failed script": {out, "2026-11-27 08:00:00,000 - util.py[WARNING]: Failed running /var/lib/cloud/instance/scripts/part-001 [1]",
+			out + ": Failed to run /var/lib/cloud/instance/scripts/part-001 [1]"},
+		"no interpreter": {out, "2026-11-27 08:00:00,000 - subp.py[WARNING]: Failed to run /var/lib/cloud/instance/scripts/part-001 [Errno " +
+			"2] No such file or directory", out + ": Failed to run /var/lib/cloud/instance/scripts/part-001 [Errno 2] No such file or directory"},
+		"not YAML": {own, "2026-11-27 08:00:00,000 - util.py[WARNING]: Failed loading yaml blob. Invalid format at line 3 column 5: " +
+			"\"s3cret", own + ": Failed loading yaml blob. Invalid format at line 3 column 5"},
+		"not merged": {own, "2026-11-27 08:00:00,000 - cloud_config.py[WARNING]: Failed at merging in cloud config part from part-002: " +
+			"empty cloud config", own + ": Failed at merging in cloud config part from part-002"},
+		"no failure": {own, "2026-11-27 08:00:00,000 - util.py[DEBUG]: Writing to /var/lib/cloud/instance/scripts/part-001", ""},
+		"rebooted": {out, "Cloud-init v. 22.2.2 running 'modules:final' at Fri, 27 Nov 2026 08:00:00 +0000.\nCloud-init v. 22.2.2 " +
+			"running 'init-local' at Fri, 27 Nov 2026 08:01:00 +0000.",
+			out + ": the instance rebooted while user data was running, and the rest of it did not run"},
+		"rebooted later": {out, "Cloud-init v. 22.2.2 running 'modules:final' at x.\nCloud-init v. 22.2.2 finished at Fri, 27 Nov 2026 " +
+			"08:00:10 +0000.\nCloud-init v. 22.2.2 running 'init-local' at x.", ""},
 	} {
 		got, err := cloudinit.Failures(root(t, map[string]string{c.log: c.line + "\n"}))
 		text := ""

@@ -114,7 +114,8 @@ func TestPing(t *testing.T) {
 	}
 }
 
-const inspected = `{"Id":"0123","Name":"/ecs-agent","RestartCount":2,"Config":{"Image":"amazon/amazon-ecs-agent:latest","Env":["ECS_CLUSTER=prod"]},
+const inspected = `{"Id":"0123","Name":"/ecs-agent","RestartCount":2,
+	"Config":{"Image":"amazon/amazon-ecs-agent:latest","Env":["ECS_CLUSTER=prod"]},
 	"State":{"Status":"exited","Running":false,"OOMKilled":true,"ExitCode":5,
 	"StartedAt":"2026-01-02T15:04:05.123456789Z","FinishedAt":"2026-01-02T15:04:06Z"}}`
 

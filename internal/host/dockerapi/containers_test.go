@@ -46,18 +46,24 @@ type answer struct {
 const bridged = `{"Id":"a1","Name":"/ecs-grid-7-node-d6b5","RestartCount":0,"Image":"sha256:9ae1",
 	"State":{"Status":"running","Running":true,"Pid":17092,"StartedAt":"2026-01-02T15:04:05Z"},
 	"HostConfig":{"NetworkMode":"default","PortBindings":{
-		"47500/tcp":[{"HostIp":"","HostPort":"47500"}],"47100/tcp":[{"HostIp":"","HostPort":"0"}],"8301/udp":[{"HostIp":"127.0.0.1","HostPort":""}]}},
+		"47500/tcp":[{"HostIp":"","HostPort":"47500"}],
+		"47100/tcp":[{"HostIp":"","HostPort":"0"}],"8301/udp":[{"HostIp":"127.0.0.1","HostPort":""}]}},
 	"Config":{"Image":"grid:7","Env":["PASSWORD=hunter2"],"Cmd":["--secret"],"Labels":{
-		"com.amazonaws.ecs.cluster":"prod","com.amazonaws.ecs.container-name":"node","com.amazonaws.ecs.task-arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/0f1e",
-		"com.amazonaws.ecs.task-definition-family":"grid","com.amazonaws.ecs.task-definition-version":"7","maintainer":"me","com.amazonaws.ec2":"no"}},
+		"com.amazonaws.ecs.cluster":"prod","com.amazonaws.ecs.container-name":"node",
+		"com.amazonaws.ecs.task-arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/0f1e",
+		"com.amazonaws.ecs.task-definition-family":"grid","com.amazonaws.ecs.task-definition-version":"7",
+		"maintainer":"me","com.amazonaws.ec2":"no"}},
 	"NetworkSettings":{"Ports":{
-		"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47500"},{"HostIp":"::","HostPort":"47500"}],"47100/tcp":[{"HostIp":"0.0.0.0","HostPort":"32768"}],
+		"47500/tcp":[{"HostIp":"0.0.0.0","HostPort":"47500"},{"HostIp":"::","HostPort":"47500"}],
+		"47100/tcp":[{"HostIp":"0.0.0.0","HostPort":"32768"}],
 		"8301/udp":[{"HostIp":"127.0.0.1","HostPort":"32769"}],"10800/tcp":null},
-		"Networks":{"bridge":{"IPAMConfig":null,"NetworkID":"67b6","EndpointID":"ce76","Gateway":"172.17.0.1","IPAddress":"172.17.0.2","IPPrefixLen":16,"IPv6Gateway":"",
+		"Networks":{"bridge":{"IPAMConfig":null,"NetworkID":"67b6","EndpointID":"ce76",
+		"Gateway":"172.17.0.1","IPAddress":"172.17.0.2","IPPrefixLen":16,"IPv6Gateway":"",
 			"GlobalIPv6Address":"","GlobalIPv6PrefixLen":0,"MacAddress":"02:42:ac:11:00:02","DriverOpts":null},
 			"app":{"IPAddress":"172.18.0.5","GlobalIPv6Address":"fd00::5"},"gone":null}}}}`
 
-const hostMode = `{"Id":"b2","Name":"/host","State":{"Pid":17592},"HostConfig":{"NetworkMode":"host","PortBindings":{}},"Config":{"Labels":null},
+const hostMode = `{"Id":"b2","Name":"/host","State":{"Pid":17592},
+	"HostConfig":{"NetworkMode":"host","PortBindings":{}},"Config":{"Labels":null},
 	"NetworkSettings":{"Ports":{},"Networks":{"host":{"Gateway":"","IPAddress":"","MacAddress":""}}}}`
 
 func TestContainersAreRead(t *testing.T) {
@@ -80,7 +86,8 @@ func TestContainersAreRead(t *testing.T) {
 				{47500, "tcp", at("[::]:47500"), false}}},
 		{ID: "b2", Name: "host", NetworkMode: "host", PID: 17592},
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+		cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -90,16 +97,19 @@ func TestBindings(t *testing.T) {
 		asked, published, want string
 		dynamic                bool
 	}{
-		"all ports published (-P)":    {`{}`, `[{"HostIp":"0.0.0.0","HostPort":"32770"}]`, "0.0.0.0:32770", true},
-		"picked from a range":         {`{"80/tcp":[{"HostPort":"8000-8010"}]}`, `[{"HostIp":"0.0.0.0","HostPort":"8003"}]`, "0.0.0.0:8003", true},
-		"all addresses, left empty":   {`{"80/tcp":[{"HostPort":"80"}]}`, `[{"HostIp":"","HostPort":"80"}]`, "0.0.0.0:80", false},
-		"asked for twice by number":   {`{"80/tcp":[{"HostPort":"80"},{"HostPort":"81"}]}`, `[{"HostIp":"10.0.1.5","HostPort":"81"}]`, "10.0.1.5:81", false},
+		"all ports published (-P)": {`{}`, `[{"HostIp":"0.0.0.0","HostPort":"32770"}]`, "0.0.0.0:32770", true},
+		"picked from a range": {`{"80/tcp":[{"HostPort":"8000-8010"}]}`, `[{"HostIp":"0.0.0.0","HostPort":"8003"}]`, "0.0.0.0:8003",
+			true},
+		"all addresses, left empty": {`{"80/tcp":[{"HostPort":"80"}]}`, `[{"HostIp":"","HostPort":"80"}]`, "0.0.0.0:80", false},
+		"asked for twice by number": {`{"80/tcp":[{"HostPort":"80"},{"HostPort":"81"}]}`, `[{"HostIp":"10.0.1.5","HostPort":"81"}]`,
+			"10.0.1.5:81", false},
 		"not published yet":           {`{"80/tcp":[{"HostPort":"80"}]}`, `[{"HostIp":"0.0.0.0","HostPort":""}]`, "", false},
 		"a host port that is no port": {`{}`, `[{"HostIp":"0.0.0.0","HostPort":"70000"}]`, "", false},
 		"exposed only":                {`{}`, `null`, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body := `{"Id":"a","State":{},"Config":{},"HostConfig":{"PortBindings":` + test.asked + `},"NetworkSettings":{"Ports":{"80/tcp":` + test.published + `}}}`
+			body := `{"Id":"a","State":{},"Config":{},"HostConfig":{"PortBindings":` + test.asked + `},"NetworkSettings":{"Ports":{"80/tcp":` +
+				test.published + `}}}`
 			got, err := engineOf(t, answer{200, body}).Containers(t.Context())
 			if err != nil || len(got) != 1 {
 				t.Fatalf("got %v, %v", got, err)

@@ -249,7 +249,8 @@ func (a answering) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // Each health probe sends three events. Users never see them, so they must cost almost nothing.
 func TestEventsOfExecCostNoAllocation(t *testing.T) {
-	const line = `{"status":"exec_start: /p","id":"1","from":"i","Type":"container","Action":"exec_start: /p","Actor":{"ID":"1","Attributes":{"a":"b"}},"scope":"local","time":1,"timeNano":1}` + "\n"
+	const line = `{"status":"exec_start: /p","id":"1","from":"i","Type":"container","Action":"exec_start: ` +
+		`/p","Actor":{"ID":"1","Attributes":{"a":"b"}},"scope":"local","time":1,"timeNano":1}` + "\n"
 	storm := strings.Repeat(line, 1000)
 	in := strings.NewReader(storm)
 	quiet := dockerapi.WithoutExecs(in)

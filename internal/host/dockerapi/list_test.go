@@ -42,7 +42,8 @@ func TestAListThatIsNoneIsAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := answeringAll(t, test.status, []byte(test.body)).List(t.Context(), true)
-			if err == nil || got != nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "listing the containers at "+DefaultHost) {
+			if err == nil || got != nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "listing the containers at "+
+				DefaultHost) {
 				t.Errorf("got %v, %v", got, err)
 			}
 		})
@@ -54,7 +55,8 @@ func TestAListThatIsNoneIsAnError(t *testing.T) {
 
 // FuzzList compares a list that is read entry by entry with one that is decoded as a whole.
 func FuzzList(f *testing.F) {
-	f.Add([]byte(`[{"Id":"a","Names":["/x"],"Labels":{"com.amazonaws.ecs.cluster":"prod","b":"c"},"State":"running","Status":"Up 2 seconds (healthy)","Created":5}]`))
+	f.Add([]byte(`[{"Id":"a","Names":["/x"],"Labels":{"com.amazonaws.ecs.cluster":"prod","b":"c"},"State":"running","Status":"Up 2 seconds ` +
+		`(healthy)","Created":5}]`))
 	f.Add([]byte(`[{"Id":"a","Health":{"Status":"none"}},null,{}] trailing`))
 	f.Add([]byte(`[{"Id":1},]`))
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -133,7 +133,8 @@ func exchangeRaw(t testing.TB, path, request string) string {
 }
 
 // passed matches the only form of request that may reach the Engine.
-var passed = regexp.MustCompile(`^(GET|HEAD) (/v\d+\.\d+)?/(_ping|version|info|events|containers/json|containers/[a-zA-Z0-9][a-zA-Z0-9_.-]*/json)(\?[^\x00-\x20\x7f]*)? HTTP/1\.1\r\n` +
+var passed = regexp.MustCompile(`^(GET|HEAD) (/v\d+\.\d+)?/(_ping|version|info|events|containers/json|containers/` +
+	`[a-zA-Z0-9][a-zA-Z0-9_.-]*/json)(\?[^\x00-\x20\x7f]*)? HTTP/1\.1\r\n` +
 	`Host: docker\r\nUser-Agent: muster-docker-proxy\r\nConnection: close\r\n\r\n$`)
 
 func TestTheProxyPassesWhatReads(t *testing.T) {
@@ -141,9 +142,11 @@ func TestTheProxyPassesWhatReads(t *testing.T) {
 	path := through(t, engine.serve(t), io.Discard)
 	for _, target := range reading() {
 		for _, method := range []string{"GET", "HEAD"} {
-			for _, header := range []string{"", "Connection: close\r\n", "Connection: keep-alive\r\n", "Accept: */*\r\nX-Registry-Auth: secret\r\nCookie: a=b\r\nX-Forwarded-For: 1.2.3.4\r\n", "Te: trailers\r\n"} {
+			for _, header := range []string{"", "Connection: close\r\n", "Connection: keep-alive\r\n",
+				"Accept: */*\r\nX-Registry-Auth: secret\r\nCookie: a=b\r\nX-Forwarded-For: 1.2.3.4\r\n", "Te: trailers\r\n"} {
 				answer := exchangeRaw(t, path, method+" "+target+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n")
-				if !strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n") || !strings.Contains(answer, "Api-Version: 1.41\r\n") || strings.HasSuffix(answer, "OK") != (method == "GET") {
+				if !strings.HasPrefix(answer, "HTTP/1.1 200 OK\r\n") || !strings.Contains(answer, "Api-Version: 1.41\r\n") ||
+					strings.HasSuffix(answer, "OK") != (method == "GET") {
 					t.Errorf("%s %s %q: %q", method, target, header, answer)
 				}
 				if got := engine.taken(); len(got) != 1 || !passed.MatchString(got[0]) || !strings.HasPrefix(got[0], method+" "+target+" ") {
@@ -177,40 +180,43 @@ func TestTheProxyRefusesRequestsInDisguise(t *testing.T) {
 		status  string
 		passes  int // number of requests that reach the Engine; only the first can
 	}{
-		"body":                         {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", "403", 0},
-		"no body, but a length":        {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "403", 0},
-		"chunked body":                 {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "403", 0},
-		"empty chunked body":           {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "403", 0},
-		"chunks and a length":          {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + post, "403", 0},
-		"request in a body":            {fmt.Sprintf("GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(post), post), "403", 0},
-		"two lengths":                  {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 9\r\n\r\n" + post, "400", 0},
-		"unknown encoding":             {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + post, "501", 0},
-		"request behind a request":     {"GET /info HTTP/1.1\r\nHost: x\r\n\r\n" + post, "200", 1},
-		"request behind a kept-alive":  {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\nGET /images/get HTTP/1.1\r\nHost: x\r\n\r\n", "200", 1},
-		"upgrade":                      {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", "403", 0},
-		"upgrade hidden behind close":  {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: tcp\r\n\r\n", "403", 0},
-		"upgrade without connection":   {"GET /events HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n", "403", 0},
-		"hop-by-hop header":            {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: Host\r\n\r\n", "403", 0},
-		"HTTP/2 with prior knowledge":  {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "403", 0},
-		"asterisk":                     {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
-		"tunnel":                       {"CONNECT docker:80 HTTP/1.1\r\nHost: docker:80\r\n\r\n", "403", 0},
-		"absolute form of a write":     {"POST http://docker/containers/create HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
-		"absolute form elsewhere":      {"GET http://169.254.169.254/info HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n", "200", 1},
-		"encoded path":                 {"GET /%69nfo HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
-		"encoded slash":                {"GET /containers/a%2f..%2fcreate/json HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
-		"encoded line in the path":     {"GET /info%20HTTP/1.1%0d%0aX:%20y HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
-		"path with dots":               {"GET /v1.41/../containers/create HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
-		"line folded":                  {"GET /info HTTP/1.1\r\nHost: x\r\nX: a\r\n Connection: Upgrade\r\n\r\n", "200", 1},
-		"blank before a colon":         {"GET /info HTTP/1.1\r\nHost: x\r\nUpgrade : tcp\r\n\r\n", "400", 0},
-		"bare newlines":                {"GET /info HTTP/1.1\nHost: x\nUpgrade: tcp\n\n", "403", 0},
-		"no host":                      {"GET /info HTTP/1.1\r\n\r\n", "400", 0},
-		"HTTP/1.0":                     {"GET /info HTTP/1.0\r\n\r\n", "200", 1},
-		"HTTP/0.9":                     {"GET /info\r\n\r\n", "400", 0},
-		"header that never ends":       {"GET /info HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", 1<<20), "431", 0},
-		"line that never ends":         {"GET /info?" + strings.Repeat("a", 1<<20), "431", 0},
-		"many headers":                 {"GET /info HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X: y\r\n", 1<<14) + "\r\n", "431", 0},
-		"expectation":                  {"GET /info HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", "403", 0},
-		"trailer":                      {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: Upgrade\r\n\r\n0\r\nUpgrade: tcp\r\n\r\n", "403", 0},
+		"body":                  {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", "403", 0},
+		"no body, but a length": {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "403", 0},
+		"chunked body":          {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "403", 0},
+		"empty chunked body":    {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "403", 0},
+		"chunks and a length": {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" +
+			post, "403", 0},
+		"request in a body":        {fmt.Sprintf("GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(post), post), "403", 0},
+		"two lengths":              {"GET /info HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 9\r\n\r\n" + post, "400", 0},
+		"unknown encoding":         {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + post, "501", 0},
+		"request behind a request": {"GET /info HTTP/1.1\r\nHost: x\r\n\r\n" + post, "200", 1},
+		"request behind a kept-alive": {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\nGET /images/get HTTP/1.1\r\nHost: " +
+			"x\r\n\r\n", "200", 1},
+		"upgrade":                     {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n", "403", 0},
+		"upgrade hidden behind close": {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: tcp\r\n\r\n", "403", 0},
+		"upgrade without connection":  {"GET /events HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\n\r\n", "403", 0},
+		"hop-by-hop header":           {"GET /info HTTP/1.1\r\nHost: x\r\nConnection: Host\r\n\r\n", "403", 0},
+		"HTTP/2 with prior knowledge": {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "403", 0},
+		"asterisk":                    {"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
+		"tunnel":                      {"CONNECT docker:80 HTTP/1.1\r\nHost: docker:80\r\n\r\n", "403", 0},
+		"absolute form of a write":    {"POST http://docker/containers/create HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
+		"absolute form elsewhere":     {"GET http://169.254.169.254/info HTTP/1.1\r\nHost: 169.254.169.254\r\n\r\n", "200", 1},
+		"encoded path":                {"GET /%69nfo HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
+		"encoded slash":               {"GET /containers/a%2f..%2fcreate/json HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
+		"encoded line in the path":    {"GET /info%20HTTP/1.1%0d%0aX:%20y HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
+		"path with dots":              {"GET /v1.41/../containers/create HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
+		"line folded":                 {"GET /info HTTP/1.1\r\nHost: x\r\nX: a\r\n Connection: Upgrade\r\n\r\n", "200", 1},
+		"blank before a colon":        {"GET /info HTTP/1.1\r\nHost: x\r\nUpgrade : tcp\r\n\r\n", "400", 0},
+		"bare newlines":               {"GET /info HTTP/1.1\nHost: x\nUpgrade: tcp\n\n", "403", 0},
+		"no host":                     {"GET /info HTTP/1.1\r\n\r\n", "400", 0},
+		"HTTP/1.0":                    {"GET /info HTTP/1.0\r\n\r\n", "200", 1},
+		"HTTP/0.9":                    {"GET /info\r\n\r\n", "400", 0},
+		"header that never ends":      {"GET /info HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", 1<<20), "431", 0},
+		"line that never ends":        {"GET /info?" + strings.Repeat("a", 1<<20), "431", 0},
+		"many headers":                {"GET /info HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X: y\r\n", 1<<14) + "\r\n", "431", 0},
+		"expectation":                 {"GET /info HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", "403", 0},
+		"trailer": {"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTrailer: " +
+			"Upgrade\r\n\r\n0\r\nUpgrade: tcp\r\n\r\n", "403", 0},
 		"method with a letter too few": {"GE /info HTTP/1.1\r\nHost: x\r\n\r\n", "403", 0},
 		"nothing":                      {"", "", 0},
 		"TLS":                          {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400", 0},
@@ -253,7 +259,8 @@ func TestTheProxyReportsRefusals(t *testing.T) {
 		}
 		body := request("POST /containers/create?name=secret")
 		var e struct{ Message string }
-		if err := json.Unmarshal([]byte(body), &e); err != nil || e.Message != `muster docker-proxy refused "POST" "/containers/create": only GET and HEAD pass` {
+		if err := json.Unmarshal([]byte(body), &e); err != nil ||
+			e.Message != `muster docker-proxy refused "POST" "/containers/create": only GET and HEAD pass` {
 			t.Errorf("%v: %q", err, body)
 		}
 		for range 100 {
@@ -403,7 +410,8 @@ func FuzzProxy(f *testing.F) {
 	for _, seed := range []string{
 		"GET /info HTTP/1.1\r\nHost: x\r\n\r\n",
 		"HEAD /v1.41/_ping HTTP/1.0\r\n\r\n",
-		"GET /v1.41/containers/a/json?size=0&x=%0d%0a HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\nPOST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+		"GET /v1.41/containers/a/json?size=0&x=%0d%0a HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\nPOST /containers/create " +
+			"HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
 		"GET /events?filters=%7B%7D;a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
 		"GET /info HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nPOST /build HTTP/1.1\r\n\r\n",
 		"GET http://u:p@docker/info?a=b#c HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -430,11 +438,15 @@ func TestWhatTheProxyLacksIsNotTheEngines(t *testing.T) {
 		is   []error
 		says string
 	}{
-		syscall.EACCES: {[]error{ErrProxy, ErrDenied}, "no permission to ask the Docker Engine: dial unix /var/run/docker.sock: connect: permission denied"},
-		syscall.EMFILE: {[]error{ErrProxy, ErrUnknown}, "unknown: this process is out of file descriptors: dial unix /var/run/docker.sock: connect: too many open files"},
-		syscall.EAGAIN: {[]error{ErrHung}, "the Docker Engine does not answer: dial unix /var/run/docker.sock: connect: resource temporarily unavailable"},
+		syscall.EACCES: {[]error{ErrProxy, ErrDenied},
+			"no permission to ask the Docker Engine: dial unix /var/run/docker.sock: connect: permission denied"},
+		syscall.EMFILE: {[]error{ErrProxy, ErrUnknown},
+			"unknown: this process is out of file descriptors: dial unix /var/run/docker.sock: connect: too many open files"},
+		syscall.EAGAIN: {[]error{ErrHung}, "the Docker Engine does not answer: dial unix /var/run/docker.sock: connect: resource temporarily " +
+			"unavailable"},
 	} {
-		dial := &net.OpError{Op: "dial", Net: "unix", Addr: &net.UnixAddr{Name: "/var/run/docker.sock", Net: "unix"}, Err: os.NewSyscallError("connect", errno)}
+		dial := &net.OpError{Op: "dial", Net: "unix", Addr: &net.UnixAddr{Name: "/var/run/docker.sock", Net: "unix"},
+			Err: os.NewSyscallError("connect", errno)}
 		p := newProxy(DefaultHost, roundTripper(func(*http.Request) (*http.Response, error) { return nil, dial }), slog.New(slog.DiscardHandler))
 		client, err := newClient(DefaultHost, time.Minute, behindProxy{roundTripper(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()

@@ -214,7 +214,8 @@ func TestPlainPathDoesNotExcuseTheRest(t *testing.T) {
 // A list or an event stream can have any length. A Client keeps only the parts that it needs, and a Proxy keeps
 // nothing.
 func TestAnswersAreBoundedButListsAndEventsAreNot(t *testing.T) {
-	for target, bounded := range map[string]bool{"/info": true, "/v1.41/containers/0123/json": true, "/v1.41/containers/json": false, "/v1.41/events": false} {
+	for target, bounded := range map[string]bool{"/info": true, "/v1.41/containers/0123/json": true, "/v1.41/containers/json": false,
+		"/v1.41/events": false} {
 		endless := roundTripper(func(req *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(bufio.NewReader(lines{}))}, nil
 		})
@@ -251,7 +252,8 @@ func (lines) Read(p []byte) (int, error) {
 // FuzzTransport compares the guard with a second implementation of the rule, applied to the path as the Engine parses
 // it.
 func FuzzTransport(f *testing.F) {
-	for _, target := range []string{"/info", "/v1.41/containers/json?all=1", "/containers/a/json", "/containers/..%2f/json", "/v1.41/containers/a/archive?path=/"} {
+	for _, target := range []string{"/info", "/v1.41/containers/json?all=1", "/containers/a/json", "/containers/..%2f/json",
+		"/v1.41/containers/a/archive?path=/"} {
 		f.Add("GET", target, "")
 	}
 	f.Add("POST", "/containers/create", "Upgrade")

@@ -64,11 +64,13 @@ func TestMetadata(t *testing.T) {
 		body string
 		want Metadata
 	}{
-		"registered":     {fmt.Sprintf(`{"Cluster":"prod","ContainerInstanceArn":%q,"Version":%q}`, registeredARN, version), Metadata{"prod", registeredARN, version}},
-		"null ARN":       {`{"Cluster":"prod","ContainerInstanceArn":null,"Version":"v"}`, Metadata{Cluster: "prod", Version: "v"}},
-		"empty ARN":      {`{"Cluster":"prod","ContainerInstanceArn":"","Version":"v"}`, Metadata{Cluster: "prod", Version: "v"}},
-		"ARN left out":   {`{"Cluster":"prod"}`, Metadata{Cluster: "prod"}},
-		"cluster as ARN": {`{"Cluster":"arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}`, Metadata{Cluster: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}},
+		"registered": {fmt.Sprintf(`{"Cluster":"prod","ContainerInstanceArn":%q,"Version":%q}`, registeredARN, version),
+			Metadata{"prod", registeredARN, version}},
+		"null ARN":     {`{"Cluster":"prod","ContainerInstanceArn":null,"Version":"v"}`, Metadata{Cluster: "prod", Version: "v"}},
+		"empty ARN":    {`{"Cluster":"prod","ContainerInstanceArn":"","Version":"v"}`, Metadata{Cluster: "prod", Version: "v"}},
+		"ARN left out": {`{"Cluster":"prod"}`, Metadata{Cluster: "prod"}},
+		"cluster as ARN": {`{"Cluster":"arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}`,
+			Metadata{Cluster: "arn:aws:ecs:eu-west-1:123456789012:cluster/prod"}},
 		"empty cluster":  {`{"Cluster":"","ContainerInstanceArn":null,"Version":""}`, Metadata{}},
 		"unknown fields": {`{"Cluster":"prod","Later":{"a":[1]}}`, Metadata{Cluster: "prod"}},
 	} {

@@ -2,13 +2,10 @@ package ecsagent
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -66,15 +63,19 @@ func read(t *testing.T, dir string) Failures {
 
 var (
 	registeredLine = agentLine(10, "info", "Registered container instance with cluster!")
-	notFound       = "operation error ECS: RegisterContainerInstance, https response error StatusCode: 400, RequestID: 0f1e, ClientException: Cluster not found."
-	refusal        = "operation error ECS: RegisterContainerInstance, https response error StatusCode: 400, RequestID: 0f1e, api error AccessDeniedException: " +
-		"User: arn:aws:sts::123456789012:assumed-role/ecsInstanceRole/i-0a is not authorized to perform: ecs:RegisterContainerInstance on resource: " +
+	notFound       = "operation error ECS: RegisterContainerInstance, https response error StatusCode: 400, RequestID: 0f1e, " +
+		"ClientException: Cluster not found."
+	refusal = "operation error ECS: RegisterContainerInstance, https response error StatusCode: 400, RequestID: 0f1e, api error " +
+		"AccessDeniedException: " +
+		"User: arn:aws:sts::123456789012:assumed-role/ecsInstanceRole/i-0a is not authorized to perform: ecs:RegisterContainerInstance on " +
+		"resource: " +
 		"arn:aws:ecs:eu-west-1:123456789012:cluster/prod because no identity-based policy allows the ecs:RegisterContainerInstance action"
 )
 
 // sdk is the preamble of aws-sdk-go-v2 around a failed request.
 func sdk(cause string) string {
-	return "operation error ECS: RegisterContainerInstance, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , " +
+	return "operation error ECS: RegisterContainerInstance, exceeded maximum number of attempts, 3, https response error StatusCode: 0, " +
+		"RequestID: , " +
 		"request send failed, Post \"https://ecs.eu-west-1.amazonaws.com/\": " + cause
 }
 
@@ -83,42 +84,75 @@ func TestCauseIsRecognized(t *testing.T) {
 		return agentLine(20, "error", "Error registering container instance", "error", err)
 	}
 	for name, c := range map[string]struct{ line, want string }{
-		"cluster not found":                  {registering(notFound), "cluster-not-found"},
-		"cluster not found, newer code":      {registering("operation error ECS: RegisterContainerInstance, ClusterNotFoundException: The cluster is gone"), "cluster-not-found"},
-		"cluster not found, SDK v1":          {registering("ClientException: Cluster not found.\n\tstatus code: 400, request id: d7"), "cluster-not-found"},
-		"cluster deleted":                    {registering("ClientException: The referenced cluster was inactive."), "cluster-deleted"},
-		"saved cluster":                      {plainLine(20, "critical", "Unable to initialize new task engine: Data mismatch; saved cluster 'default' does not match configured cluster 'prod'. Perhaps you want to delete the configured checkpoint file?"), "stale-checkpoint"},
-		"deregistered, at start":             {agentLine(20, "error", "Error re-registering container instance", "error", "ClientException: Container instance "+registeredARN+" is inactive."), "agent-deregistered"},
-		"deregistered, while running":        {agentLine(20, "info", "Container instance is deregistered", "containerInstanceARN", registeredARN), "agent-deregistered"},
-		"instance type changed":              {plainLine(20, "critical", "The current instance type does not match the registered instance type. Please revert the instance type change, or alternatively launch a new instance: InvalidParameterException: Container instance type changes are not supported."), "instance-type-changed"},
-		"cloud-init failed":                  {plainLine(20, "critical", "Cloud-init failure detected: cloud-init used DataSourceNone and userdata exists on IMDS but was never executed. Userdata was not executed during instance boot. Refusing to start with potentially incorrect config."), "agent-user-data-not-run"},
-		"attributes are not JSON":            {plainLine(20, "error", "Invalid format for ECS_INSTANCE_ATTRIBUTES. Expected a json hash: invalid character 'x' looking for beginning of value"), "invalid-json-setting"},
-		"tags are not JSON":                  {plainLine(20, "error", "Invalid format for ECS_CONTAINER_INSTANCE_TAGS. Expected a json hash: unexpected end of JSON input"), "invalid-json-setting"},
-		"config file is not JSON":            {plainLine(20, "critical", "Error reading cfg json data, err unexpected EOF"), "invalid-json-setting"},
-		"attributes not accepted":            {agentLine(20, "critical", "Agent will terminally exit, unable to register container instance:", "error", "Attribute validation failed"), "invalid-attributes"},
-		"too much reserved memory":           {registering("api register-container-instance: reserved memory is higher than available memory on the host, total memory: 900, reserved: 4096"), "reserved-memory-too-high"},
-		"access denied":                      {registering(refusal), "access-denied"},
-		"access denied to poll":              {agentLine(20, "error", "ACS: Unable to discover poll endpoint", "error", "operation error ECS: DiscoverPollEndpoint, api error AccessDeniedException: no"), "access-denied"},
-		"throttled":                          {registering("operation error ECS: RegisterContainerInstance, exceeded maximum number of attempts, 3, api error ThrottlingException: Rate exceeded"), "throttled"},
-		"throttled, by the SDK itself":       {registering("failed to get rate limit token, retry quota exceeded, 0 available, 5 requested"), "throttled"},
-		"unknown authority":                  {registering(sdk("tls: failed to verify certificate: x509: certificate signed by unknown authority")), "agent-tls-untrusted"},
-		"clock behind, by certificate":       {registering(sdk("tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2016-01-01T00:00:00Z is before 2025-01-01T00:00:00Z")), "agent-clock-skew"},
-		"signature expired":                  {registering("operation error ECS: RegisterContainerInstance, api error InvalidSignatureException: Signature expired: 20260102T150000Z is now earlier than 20260102T160000Z"), "agent-clock-skew"},
-		"no such host":                       {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: no such host")), "agent-dns-failure"},
-		"name server times out":              {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: read udp 10.0.0.9:4->10.0.0.2:53: i/o timeout")), "agent-dns-failure"},
-		"dial timeout":                       {registering(sdk("dial tcp 52.94.1.1:443: i/o timeout")), "network-timeout"},
-		"dial timeout, SDK v1":               {registering("RequestError: send request failed\ncaused by: Post https://ecs.eu-west-1.amazonaws.com/: net/http: request canceled while waiting for connection"), "network-timeout"},
-		"refused":                            {registering(sdk("dial tcp 10.0.0.7:3128: connect: connection refused")), "connection-refused"},
-		"no role":                            {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, http response error StatusCode: 404, request to EC2 IMDS failed"), "no-credentials"},
-		"no role, SDK v1":                    {plainLine(20, "error", "Error getting valid credentials: EC2RoleRequestError: no EC2 instance role found"), "no-credentials"},
-		"no provider, SDK v1":                {registering("NoCredentialProviders: no valid providers in chain. Deprecated."), "no-credentials"},
-		"metadata service times out":         {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request send failed, Get \"http://169.254.169.254/latest/\": dial tcp 169.254.169.254:80: i/o timeout"), "agent-imds-unreachable"},
-		"metadata service, region":           {plainLine(20, "critical", "Unable to communicate with EC2 Metadata service to infer region: EOF"), "agent-imds-unreachable"},
-		"Docker down":                        {plainLine(20, "error", "DockerGoClient: Docker SDK client unable to ping Docker daemon. Ensure Docker is running: Cannot connect"), "docker-unreachable"},
-		"disk full":                          {plainLine(20, "error", "Failed to save agent metadata to disk (key: [cluster-name], value: [prod]): write /data/agent.db: no space left on device"), "agent-disk-full"},
-		"something else":                     {plainLine(20, "critical", "Unable to initialize the flux capacitor: permission"), "unrecognized"},
-		"error among other fields, unquoted": {"level=error time=2026-01-02T15:00:20Z msg=\"Error registering container instance\" took=1m0s tags=[{Key:a b=c}] error=\"ClientException: Cluster not found.\"\n", "cluster-not-found"},
-		"JSON format":                        {`{"level":"error","time":"2026-01-02T15:00:20Z","logger":"structured","msg":"Error registering container instance","error":"ClientException: Cluster not found.","n":7}` + "\n", "cluster-not-found"},
+		"cluster not found": {registering(notFound), "cluster-not-found"},
+		"cluster not found, newer code": {registering("operation error ECS: RegisterContainerInstance, ClusterNotFoundException: The " +
+			"cluster is gone"), "cluster-not-found"},
+		"cluster not found, SDK v1": {registering("ClientException: Cluster not found.\n\tstatus code: 400, request id: d7"),
+			"cluster-not-found"},
+		"cluster deleted": {registering("ClientException: The referenced cluster was inactive."), "cluster-deleted"},
+		"saved cluster": {plainLine(20, "critical", "Unable to initialize new task engine: Data mismatch; saved cluster "+
+			"'default' does not match configured cluster 'prod'. Perhaps you want to delete the configured checkpoint file?"), "stale-checkpoint"},
+		"deregistered, at start": {agentLine(20, "error", "Error re-registering container instance", "error",
+			"ClientException: Container instance "+registeredARN+" is inactive."), "agent-deregistered"},
+		"deregistered, while running": {agentLine(20, "info", "Container instance is deregistered", "containerInstanceARN", registeredARN),
+			"agent-deregistered"},
+		"instance type changed": {plainLine(20, "critical", "The current instance type does not match the registered instance "+
+			"type. Please revert the instance type change, or alternatively launch a new instance: InvalidParameterException: Container instance "+
+			"type changes are not supported."), "instance-type-changed"},
+		"cloud-init failed": {plainLine(20, "critical", "Cloud-init failure detected: cloud-init used DataSourceNone and "+
+			"userdata exists on IMDS but was never executed. Userdata was not executed during instance boot. Refusing to start with potentially "+
+			"incorrect config."), "agent-user-data-not-run"},
+		"attributes are not JSON": {plainLine(20, "error", "Invalid format for ECS_INSTANCE_ATTRIBUTES. Expected a json hash: "+
+			"invalid character 'x' looking for beginning of value"), "invalid-json-setting"},
+		"tags are not JSON": {plainLine(20, "error", "Invalid format for ECS_CONTAINER_INSTANCE_TAGS. Expected a json hash: "+
+			"unexpected end of JSON input"), "invalid-json-setting"},
+		"config file is not JSON": {plainLine(20, "critical", "Error reading cfg json data, err unexpected EOF"),
+			"invalid-json-setting"},
+		"attributes not accepted": {agentLine(20, "critical", "Agent will terminally exit, unable to register container instance:",
+			"error", "Attribute validation failed"), "invalid-attributes"},
+		"too much reserved memory": {registering("api register-container-instance: reserved memory is higher than available memory " +
+			"on the host, total memory: 900, reserved: 4096"), "reserved-memory-too-high"},
+		"access denied": {registering(refusal), "access-denied"},
+		"access denied to poll": {agentLine(20, "error", "ACS: Unable to discover poll endpoint", "error",
+			"operation error ECS: DiscoverPollEndpoint, api error AccessDeniedException: no"), "access-denied"},
+		"throttled": {registering("operation error ECS: RegisterContainerInstance, exceeded maximum number of " +
+			"attempts, 3, api error ThrottlingException: Rate exceeded"), "throttled"},
+		"throttled, by the SDK itself": {registering("failed to get rate limit token, retry quota exceeded, 0 available, 5 requested"),
+			"throttled"},
+		"unknown authority": {registering(sdk("tls: failed to verify certificate: x509: certificate signed by unknown " +
+			"authority")), "agent-tls-untrusted"},
+		"clock behind, by certificate": {registering(sdk("tls: failed to verify certificate: x509: certificate has expired or is not " +
+			"yet valid: current time 2016-01-01T00:00:00Z is before 2025-01-01T00:00:00Z")), "agent-clock-skew"},
+		"signature expired": {registering("operation error ECS: RegisterContainerInstance, api error " +
+			"InvalidSignatureException: Signature expired: 20260102T150000Z is now earlier than 20260102T160000Z"), "agent-clock-skew"},
+		"no such host": {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: no such host")),
+			"agent-dns-failure"},
+		"name server times out": {registering(sdk("dial tcp: lookup ecs.eu-west-1.amazonaws.com on 10.0.0.2:53: read udp " +
+			"10.0.0.9:4->10.0.0.2:53: i/o timeout")), "agent-dns-failure"},
+		"dial timeout": {registering(sdk("dial tcp 52.94.1.1:443: i/o timeout")), "network-timeout"},
+		"dial timeout, SDK v1": {registering("RequestError: send request failed\ncaused by: Post " +
+			"https://ecs.eu-west-1.amazonaws.com/: net/http: request canceled while waiting for connection"), "network-timeout"},
+		"refused": {registering(sdk("dial tcp 10.0.0.7:3128: connect: connection refused")), "connection-refused"},
+		"no role": {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, "+
+			"no EC2 IMDS role found, operation error ec2imds: GetMetadata, http response error StatusCode: 404, request to EC2 IMDS failed"),
+			"no-credentials"},
+		"no role, SDK v1": {plainLine(20, "error", "Error getting valid credentials: EC2RoleRequestError: no EC2 instance "+
+			"role found"), "no-credentials"},
+		"no provider, SDK v1": {registering("NoCredentialProviders: no valid providers in chain. Deprecated."), "no-credentials"},
+		"metadata service times out": {plainLine(20, "error", "Error getting valid credentials: failed to refresh cached credentials, "+
+			"no EC2 IMDS role found, operation error ec2imds: GetMetadata, request send failed, Get \"http://169.254.169.254/latest/\": dial tcp "+
+			"169.254.169.254:80: i/o timeout"), "agent-imds-unreachable"},
+		"metadata service, region": {plainLine(20, "critical", "Unable to communicate with EC2 Metadata service to infer region: EOF"),
+			"agent-imds-unreachable"},
+		"Docker down": {plainLine(20, "error", "DockerGoClient: Docker SDK client unable to ping Docker daemon. Ensure "+
+			"Docker is running: Cannot connect"), "docker-unreachable"},
+		"disk full": {plainLine(20, "error", "Failed to save agent metadata to disk (key: [cluster-name], value: "+
+			"[prod]): write /data/agent.db: no space left on device"), "agent-disk-full"},
+		"something else": {plainLine(20, "critical", "Unable to initialize the flux capacitor: permission"), "unrecognized"},
+		"error among other fields, unquoted": {"level=error time=2026-01-02T15:00:20Z msg=\"Error registering container instance\" took=1m0s " +
+			"tags=[{Key:a b=c}] error=\"ClientException: Cluster not found.\"\n", "cluster-not-found"},
+		"JSON format": {`{"level":"error","time":"2026-01-02T15:00:20Z","logger":"structured","msg":"Error registering ` +
+			`container instance","error":"ClientException: Cluster not found.","n":7}` + "\n", "cluster-not-found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := read(t, logDir(t, "ecs-agent.log", registeredLine+c.line))
@@ -144,8 +178,9 @@ func TestDeniedActionIsNamed(t *testing.T) {
 		deny("ecs:StartTelemetrySession"):         "ecs:StartTelemetrySession",
 		deny("ecs:SubmitTaskStateChange"):         "ecs:SubmitTaskStateChange",
 		deny("ecs:UpdateContainerInstancesState"): "ecs:UpdateContainerInstancesState",
-		"operation error ECS: SubmitTaskStateChange, https response error StatusCode: 400, api error AccessDeniedException: no": "ecs:SubmitTaskStateChange",
-		"operation error ECS: Poll, api error AccessDeniedException: no":                                                        "ecs:Poll",
+		"operation error ECS: SubmitTaskStateChange, https response error StatusCode: 400, " +
+			"api error AccessDeniedException: no": "ecs:SubmitTaskStateChange",
+		"operation error ECS: Poll, api error AccessDeniedException: no": "ecs:Poll",
 		"AccessDeniedException": "the action named in the message",
 	} {
 		r, values, _ := diagnose(text, activity{effect: Registration}, false)
@@ -160,20 +195,28 @@ func TestDeniedActionIsNamed(t *testing.T) {
 func TestOnlyFailuresAfterTheRegistrationCount(t *testing.T) {
 	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
 	for name, c := range map[string]struct{ log, want string }{
-		"registered since":                       {bad + registeredLine, ""},
-		"registered since, agent 1.29":           {bad + plainLine(10, "info", "Registration completed successfully. I am running as '"+registeredARN+"' in cluster 'prod'"), ""},
-		"completed with an ARN":                  {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn", registeredARN, "cluster", "prod"), ""},
-		"gave up after an hour, without ARN":     {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn", "", "cluster", "prod"), "cluster-not-found"},
-		"restored proves nothing":                {bad + agentLine(10, "info", "Restored from checkpoint file", "containerInstanceARN", registeredARN), "cluster-not-found"},
-		"polling proves nothing":                 {bad + agentLine(10, "info", "Beginning Polling for updates"), "cluster-not-found"},
-		"no error at all":                        {agentLine(10, "info", "Loading configuration"), ""},
-		"errors about tasks are ignored":         {agentLine(10, "error", "Failed to pull image", "task", "web", "error", "AccessDeniedException"), ""},
+		"registered since": {bad + registeredLine, ""},
+		"registered since, agent 1.29": {bad + plainLine(10, "info", "Registration completed successfully. I am running as '"+
+			registeredARN+"' in cluster 'prod'"), ""},
+		"completed with an ARN": {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn",
+			registeredARN, "cluster", "prod"), ""},
+		"gave up after an hour, without ARN": {bad + agentLine(10, "info", "Instance registration completed successfully", "instanceArn", "",
+			"cluster", "prod"), "cluster-not-found"},
+		"restored proves nothing": {bad + agentLine(10, "info", "Restored from checkpoint file", "containerInstanceARN",
+			registeredARN), "cluster-not-found"},
+		"polling proves nothing": {bad + agentLine(10, "info", "Beginning Polling for updates"), "cluster-not-found"},
+		"no error at all":        {agentLine(10, "info", "Loading configuration"), ""},
+		"errors about tasks are not trouble": {agentLine(10, "error", "Failed to pull image", "task", "web", "error",
+			"AccessDeniedException"), ""},
 		"older known error beats unknown one":    {bad + plainLine(10, "error", "Something new"), "cluster-not-found"},
 		"unknown critical error beats older one": {bad + plainLine(10, "critical", "Something new"), "unrecognized"},
-		"newest of several known":                {bad + agentLine(10, "error", "Error registering container instance", "error", refusal), "access-denied"},
-		"a failure after the registration":       {registeredLine + agentLine(11, "info", "Container instance is deregistered"), "agent-deregistered"},
-		"warnings are ignored":                   {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
-		"a registration quoted inside another":   {bad + plainLine(10, "info", "note: Registered container instance with cluster!"), "cluster-not-found"},
+		"newest of several known": {bad + agentLine(10, "error", "Error registering container instance", "error", refusal),
+			"access-denied"},
+		"trouble after the registration": {registeredLine + agentLine(11, "info", "Container instance is deregistered"),
+			"agent-deregistered"},
+		"warnings are not trouble": {plainLine(10, "warn", "Unable to get Availability Zone ID for the Instance"), ""},
+		"a registration quoted inside another": {bad + plainLine(10, "info", "note: Registered container instance with cluster!"),
+			"cluster-not-found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := read(t, logDir(t, "ecs-agent.log", c.log)); got.Cause.ID != c.want {
@@ -222,141 +265,15 @@ func TestExitsAreCountedSinceTheRegistration(t *testing.T) {
 
 func TestSupervisorLogExplainsAnAgentThatNeverStarted(t *testing.T) {
 	for message, want := range map[string]string{
-		"could not create docker client: Cannot connect to the Docker daemon at unix:///var/run/docker.sock":                      "docker-unreachable",
-		"could not download Amazon Elastic Container Service Agent: Get \"https://s3.eu-west-1.amazonaws.com/x\": i/o timeout":    "agent-image-missing",
-		"could not load Amazon Elastic Container Service Agent into Docker: write /var/lib/docker/tmp/x: no space left on device": "agent-disk-full",
+		"could not create docker client: Cannot connect to the Docker daemon at unix:///var/run/docker.sock": "docker-unreachable",
+		"could not download Amazon Elastic Container Service Agent: " +
+			"Get \"https://s3.eu-west-1.amazonaws.com/x\": i/o timeout": "agent-image-missing",
+		"could not load Amazon Elastic Container Service Agent into Docker: " +
+			"write /var/lib/docker/tmp/x: no space left on device": "agent-disk-full",
 	} {
 		got := read(t, logDir(t, "ecs-init.log", initLine(3, "info", "pre-start")+initLine(4, "error", message)))
 		if got.Cause.ID != want || filepath.Base(got.File) != "ecs-init.log" || got.Line != 2 {
 			t.Errorf("got %+v, want %s", got, want)
-		}
-	}
-}
-
-func TestRotatedLogsAreRead(t *testing.T) {
-	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
-	info := agentLine(20, "info", "Loading configuration")
-	for name, c := range map[string]struct {
-		files []string
-		want  string
-	}{
-		"by hour":                            {[]string{"ecs-agent.log.2026-01-02-14", bad, "ecs-agent.log", info}, "ecs-agent.log.2026-01-02-14"},
-		"by size":                            {[]string{"ecs-agent.log.9", registeredLine, "ecs-agent.log.10", bad, "ecs-agent.log", info}, "ecs-agent.log.10"},
-		"registration in between":            {[]string{"ecs-agent.log.1", bad, "ecs-agent.log.2", registeredLine, "ecs-agent.log", info}, ""},
-		"the current file is missing":        {[]string{"ecs-agent.log.1", bad}, "ecs-agent.log.1"},
-		"the current file is empty":          {[]string{"ecs-agent.log.1", bad, "ecs-agent.log", ""}, "ecs-agent.log.1"},
-		"files with other names are ignored": {[]string{"ecs-agent.logs", bad, "xecs-agent.log", bad, "ecs-agent.log", info}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := read(t, logDir(t, c.files...))
-			base := filepath.Base(got.File)
-			if got.File == "" {
-				base = ""
-			}
-			if base != c.want {
-				t.Errorf("found in %q, want %q", base, c.want)
-			}
-		})
-	}
-}
-
-func TestLogIsReadFromItsEnd(t *testing.T) {
-	bad := agentLine(5, "error", "Error registering container instance", "error", notFound)
-	filler := strings.Repeat(agentLine(6, "info", "Loading configuration"), 2*maxKept/62)
-	huge := `level=info time=2026-01-02T15:00:07Z msg="` + strings.Repeat("x", 30<<20) + "\"\n"
-	for name, c := range map[string]struct {
-		log, want string
-		line      int
-	}{
-		"far above":                {bad + filler, "", 0},
-		"at the end":               {filler + bad, "cluster-not-found", strings.Count(filler, "\n") + 1},
-		"before a line of 30 MB":   {bad + huge, "cluster-not-found", 1},
-		"after a line of 30 MB":    {huge + bad, "cluster-not-found", 0}, // too far down to count
-		"a line without a newline": {bad + strings.TrimSuffix(huge, "\n"), "cluster-not-found", 1},
-		"after an unparsable line": {strings.Repeat("x", 2<<20) + "\n" + bad, "cluster-not-found", 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := read(t, logDir(t, "ecs-agent.log", c.log)); got.Cause.ID != c.want || got.Line != c.line {
-				t.Errorf("got %q at line %d", got.Cause.ID, got.Line)
-			}
-		})
-	}
-}
-
-func TestALogOfFiveGigabytesIsReadFromItsEnd(t *testing.T) {
-	dir := logDir(t, "ecs-agent.log", "")
-	path := filepath.Join(dir, "ecs-agent.log")
-	if err := os.Truncate(path, 5<<30); err != nil { // sparse: NULs, and no line end
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if _, err := file.WriteString(
-		"\xff\xfe\n" + agentLine(6, "error", "Error registering container instance", "error", notFound),
-	); err != nil {
-		t.Fatal(err)
-	}
-	if got := read(t, dir); got.Cause.ID != "cluster-not-found" || got.Line != 0 {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func TestInvalidBytesDoNotHideTheFailure(t *testing.T) {
-	bad := strings.TrimSuffix(agentLine(5, "error", "Error registering container instance", "error", notFound), "\n")
-	for name, log := range map[string]string{
-		"no newline at all":      bad,
-		"CRLF":                   "\r\n" + bad + "\r\n",
-		"invalid UTF-8":          "\xff\xfe\n" + bad + "\n\xc3(\n",
-		"NUL after a crash":      bad + "\n" + strings.Repeat("\x00", 4096),
-		"blank lines":            "\n\n" + bad + "\n\n\n",
-		"cut off during a write": bad + "\nlevel=error time=2026-01-02T15:00:20Z ms",
-		"unclosed quote":         bad + "\nlevel=info time=2026-01-02T15:00:20Z msg=\"Load\n",
-		"panic of the agent":     bad + "\npanic: runtime error\n\ngoroutine 1 [running]:\nmain.main()\n",
-		"broken JSON":            bad + "\n{\"level\":\"error\",\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := read(t, logDir(t, "ecs-agent.log", log)); got.Cause.ID != "cluster-not-found" {
-				t.Errorf("got %+v", got)
-			}
-		})
-	}
-}
-
-func TestMessageIsSafeForATerminal(t *testing.T) {
-	got := read(
-		t,
-		logDir(t, "ecs-agent.log", agentLine(5, "error", "a\x1b[31m\nb\x00\xff\u0085"+strings.Repeat("é", 2*maxText), "error", "c")),
-	)
-	if strings.ContainsAny(got.Message, "\x1b\n\x00\u0085") || len(got.Message) > maxText+10 ||
-		!strings.HasPrefix(got.Message, "a [31m b") {
-		t.Errorf("got %q", got.Message)
-	}
-}
-
-func TestUnreadableLogDoesNotHideTheOther(t *testing.T) {
-	dir := logDir(t, "ecs-init.log", initLine(4, "info", "Agent exited with code 5"))
-	// A named pipe is unreadable even for root.
-	if err := syscall.Mkfifo(filepath.Join(dir, "ecs-agent.log"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := ReadLogs(dir, Options{})
-	if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "ecs-agent.log") {
-		t.Errorf("got %v", err)
-	}
-	if got.ExitCode != 5 {
-		t.Errorf("the entries of the other log are missing: %+v", got)
-	}
-}
-
-func TestNoLogsAreNotExist(t *testing.T) {
-	empty := t.TempDir()
-	for _, dir := range []string{empty, filepath.Join(empty, "absent")} {
-		got, err := ReadLogs(dir, Options{})
-		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) || got.Cause.ID != "" || got.Exits != 0 {
-			t.Errorf("%s: got %+v, %v", dir, got, err)
 		}
 	}
 }
@@ -366,7 +283,8 @@ func FuzzLogs(f *testing.F) {
 	f.Add([]byte("level=error time=2026-01-02T15:00:20Z msg=\"\\xff\x00\" =\"=\" error=\r\n\n{\"level\":1}"))
 	f.Add(
 		[]byte(
-			"2019-07-31T05:00:48Z [ERROR] Could not register module=\"api client\" err=\"ClientException: Cluster not found.\n\tstatus code: 400\"\n",
+			"2019-07-31T05:00:48Z [ERROR] Could not register module=\"api client\" err=\"ClientException: Cluster not found.\n\tstatus code: " +
+				"400\"\n",
 		),
 	)
 	f.Add([]byte(`{"level":"error","time":"2024-10-01T06:24:05Z","msg":"a\x1bb","error":"` + notFound + `"` + "\n"))

@@ -12,7 +12,8 @@ import (
 )
 
 // Response of agent version 1.105, shortened.
-const taskMetadata = `{"Cluster":"prod","TaskARN":"arn:aws:ecs:eu-west-1:123456789012:task/prod/0f1e","Family":"web","Revision":"7","DesiredStatus":"RUNNING",
+const taskMetadata = `{"Cluster":"prod","TaskARN":"arn:aws:ecs:eu-west-1:123456789012:task/prod/0f1e","Family":"web",
+	"Revision":"7","DesiredStatus":"RUNNING",
 	"KnownStatus":"RUNNING","LaunchType":"EC2","ServiceName":"storefront","Containers":[
 	{"DockerId":"a1","Name":"node","Health":{"status":"HEALTHY","statusSince":"2026-01-02T03:04:05Z"}},
 	{"DockerId":"b2","Name":"sidecar"},{"DockerId":"c3","Name":"null","Health":null}]}`
@@ -34,7 +35,8 @@ func TestTaskMetadataUsesOnlyTheID(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	for _, uri := range []string{"", "http://169.254.170.2/v4/", "http://169.254.170.2/v3/0f1e", "/v4/../metadata", "/v4/a/b", "/v4/a?b", "/v4/%2e%2e", "/v4/" + strings.Repeat("a", 101), "/v4/ a\n"} {
+	for _, uri := range []string{"", "http://169.254.170.2/v4/", "http://169.254.170.2/v3/0f1e", "/v4/../metadata", "/v4/a/b", "/v4/a?b",
+		"/v4/%2e%2e", "/v4/" + strings.Repeat("a", 101), "/v4/ a\n"} {
 		if got, err := endpoint.Task(t.Context(), uri); err == nil {
 			t.Errorf("%q: got %+v", uri, got)
 		}
@@ -45,7 +47,8 @@ func TestTaskMetadataUsesOnlyTheID(t *testing.T) {
 }
 
 func TestInvalidTaskMetadataIsAnError(t *testing.T) {
-	for _, body := range []string{"", "null", "{}", "[]", `{"TaskARN":5}`, taskMetadata[:100], "V3 task metadata handler: unable to find task"} {
+	for _, body := range []string{"", "null", "{}", "[]", `{"TaskARN":5}`, taskMetadata[:100],
+		"V3 task metadata handler: unable to find task"} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
 		if got, err := NewTaskMetadataEndpoint(server.URL, nil).Task(t.Context(), "/v4/a"); !errors.Is(err, ErrGarbled) {
 			t.Errorf("%q: got %+v, %v", body, got, err)

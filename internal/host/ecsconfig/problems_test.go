@@ -202,7 +202,8 @@ func TestProblemsNameLineKeyAndEffect(t *testing.T) {
 		"bad JSON": {
 			"A=1\nECS_INSTANCE_ATTRIBUTES={\"a\":1}\n",
 			[]string{
-				`fatal: line 2: ECS_INSTANCE_ATTRIBUTES is not a JSON object of strings; it must be a JSON object of strings, such as {"name":"value"}; ` + agentExits,
+				`fatal: line 2: ECS_INSTANCE_ATTRIBUTES is not a JSON object of strings; it must be a JSON object of strings, such as ` +
+					`{"name":"value"}; ` + agentExits,
 			},
 		},
 		"quoted JSON that kills": {"ECS_INSTANCE_ATTRIBUTES='{\"a\":\"b\"}'\n", []string{
@@ -242,9 +243,11 @@ func TestProblemsNameLineKeyAndEffect(t *testing.T) {
 			},
 		},
 		"unknown keys": {
-			"ECS_RESERVE_MEMORY=1\nECS_RESERVED_MEM=1\ninfoECS_CLUSTER=p\nECS_CLUSTERNAME=p\nESC_CLUSTER=p\nAWS_DEFAULT_REGOIN=x\nCLUSTER=p\nECS_FROBNICATE=1\n",
+			"ECS_RESERVE_MEMORY=1\nECS_RESERVED_MEM=1\ninfoECS_CLUSTER=p\nECS_CLUSTERNAME=p\n" +
+				"ESC_CLUSTER=p\nAWS_DEFAULT_REGOIN=x\nCLUSTER=p\nECS_FROBNICATE=1\n",
 			[]string{
-				"unknown key: line 1: ECS_RESERVE_MEMORY is not a setting of the ECS agent: did you mean ECS_RESERVED_MEMORY?; the ECS agent ignores it",
+				"unknown key: line 1: ECS_RESERVE_MEMORY is not a setting of the ECS agent: did you mean ECS_RESERVED_MEMORY?; the ECS agent " +
+					"ignores it",
 				"unknown key: line 2: ECS_RESERVED_MEM is not a setting of the ECS agent: did you mean ECS_RESERVED_MEMORY?; the ECS agent ignores it",
 				"unknown key: line 3: infoECS_CLUSTER is not a setting of the ECS agent: did you mean ECS_CLUSTER?; the ECS agent ignores it",
 				"unknown key: line 4: ECS_CLUSTERNAME is not a setting of the ECS agent: did you mean ECS_CLUSTER?; the ECS agent ignores it",
@@ -325,17 +328,20 @@ func TestProblemsNameLineKeyAndEffect(t *testing.T) {
 		"a number for a driver": {
 			"ECS_AVAILABLE_LOGGING_DRIVERS=[\"json-file\",5]\n",
 			[]string{
-				`fatal: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not a JSON array of logging drivers; it must be a JSON array of logging drivers, such as ["json-file","awslogs"]; ` + agentExits,
+				`fatal: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not a JSON array of logging drivers; it must be a JSON array of logging drivers, ` +
+					`such as ["json-file","awslogs"]; ` + agentExits,
 			},
 		},
 		"drivers that are no list": {
 			"ECS_AVAILABLE_LOGGING_DRIVERS=json-file,awslogs\n",
 			[]string{
-				`ignored: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not valid JSON at byte 1; it must be a JSON array of logging drivers, such as ["json-file","awslogs"]; the ECS agent uses ["json-file","none"]`,
+				`ignored: line 1: ECS_AVAILABLE_LOGGING_DRIVERS is not valid JSON at byte 1; it must be a JSON array of logging drivers, such as ` +
+					`["json-file","awslogs"]; the ECS agent uses ["json-file","none"]`,
 			},
 		},
 		"durations": {
-			"ECS_IMAGE_CLEANUP_INTERVAL=1m\nECS_CONTAINER_START_TIMEOUT=1s\nECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=0\nECS_IMAGE_PULL_TIMEOUT=90\nECS_CGROUP_CPU_PERIOD=1s\nECS_POLLING_METRICS_WAIT_DURATION=1m\n",
+			"ECS_IMAGE_CLEANUP_INTERVAL=1m\nECS_CONTAINER_START_TIMEOUT=1s\nECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=0\n" +
+				"ECS_IMAGE_PULL_TIMEOUT=90\nECS_CGROUP_CPU_PERIOD=1s\nECS_POLLING_METRICS_WAIT_DURATION=1m\n",
 			[]string{
 				"ignored: line 1: ECS_IMAGE_CLEANUP_INTERVAL is below the minimum of 10m; the ECS agent uses 30m",
 				"ignored: line 2: ECS_CONTAINER_START_TIMEOUT is below the minimum of 45s; the ECS agent uses 45s",
@@ -372,7 +378,8 @@ func TestProblemsNameLineKeyAndEffect(t *testing.T) {
 			},
 		},
 		"nothing wrong": {
-			"# settings: ECS_Cluster='x'\n\nECS_CLUSTER=prod\nECS_RESERVED_PORTS=[22]\nECS_BACKEND_HOST=\nNO_PROXY=169.254.169.254, /var/run/docker.sock\n",
+			"# settings: ECS_Cluster='x'\n\nECS_CLUSTER=prod\nECS_RESERVED_PORTS=[22]\nECS_BACKEND_HOST=\nNO_PROXY=169.254.169.254, " +
+				"/var/run/docker.sock\n",
 			nil,
 		},
 	}
@@ -441,8 +448,10 @@ func FuzzRepair(f *testing.F) {
 
 func TestLikelyCluster(t *testing.T) {
 	for value, want := range map[string]string{
-		"prod # main": "prod", "prod ECS_RESERVED_MEMORY=256": "prod", `"prod"`: "prod", "“prod”": "prod", "prod\u200b": "prod", "prod\u2013eu": "prod-eu",
-		"cluster/prod": "prod", "prod/": "prod", "arn:aws:ecs:eu-west-1:1:cluster/prod": "prod", "prod,": "prod", "": "", "${Cluster}": "", "pröd": "", "'": "",
+		"prod # main": "prod", "prod ECS_RESERVED_MEMORY=256": "prod", `"prod"`: "prod", "“prod”": "prod", "prod\u200b": "prod",
+		"prod\u2013eu": "prod-eu",
+		"cluster/prod": "prod", "prod/": "prod", "arn:aws:ecs:eu-west-1:1:cluster/prod": "prod", "prod,": "prod", "": "", "${Cluster}": "",
+		"pröd": "", "'": "",
 		"arn:aws:ecs:eu-west-1:123456789012:cluster/prod": "arn:aws:ecs:eu-west-1:123456789012:cluster/prod",
 	} {
 		if got := LikelyCluster(value); got != want {

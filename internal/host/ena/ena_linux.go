@@ -94,8 +94,9 @@ func ethtool(socket int, name string, data []byte) error {
 		return unix.EINVAL
 	}
 	copy(r.name[:], name)
-	r.data = unsafe.Pointer(&data[0])                                                                           //nolint:gosec // the kernel writes to it
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&r))) //nolint:gosec // as ioctl(2) needs it
+	r.data = unsafe.Pointer(&data[0]) //nolint:gosec // the kernel writes to it
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL,
+		uintptr(unsafe.Pointer(&r))) //nolint:gosec // as ioctl(2) needs it
 	runtime.KeepAlive(data)
 	if errno != 0 {
 		return errno

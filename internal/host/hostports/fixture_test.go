@@ -24,16 +24,20 @@ import (
 // Headers of the tables, and the entries that every host has in addition to the test's sockets, as printed by Linux
 // 6.18.
 const (
-	tcpHeader  = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n"
-	tcp6Header = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-	udpHeader  = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            \n"
+	tcpHeader = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                         " +
+		"                            \n"
+	tcp6Header = "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when " +
+		"retrnsmt   uid  timeout inode\n"
+	udpHeader = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops      " +
+		"      \n"
 	igmpHeader = "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n"
 	igmpAll    = "1\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"
 	devHeader  = "Inter-|   Receive                                                |  Transmit\n" +
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n" +
 		"    lo:   85336     774    0    0    0     0          0         0    85336     774    0    0    0     0       0          0\n" +
 		"  eth0: 9134222    8761    0    0    0     0          0         0  1044210    5120    0    0    0     0       0          0\n"
-	devDocker0 = "docker0:       0       0    0    0    0     0          0         0        0       0    0    7    0     0       0          0\n"
+	devDocker0 = "docker0:       0       0    0    0    0     0          0         0        0       0    0    7    0     0       0         " +
+		" 0\n"
 )
 
 // files maps paths to contents.
@@ -198,7 +202,8 @@ func introspection(t *testing.T, tasks string) Agent {
 func container(n int, name, mode, label, asked, published, addr string) string {
 	return fmt.Sprintf(`{"Id":"c%d","Name":"/%s","RestartCount":0,"State":{"Status":"running","Running":true,"Pid":%d},
 		"HostConfig":{"NetworkMode":%q,"PortBindings":{%s}},
-		"Config":{"Image":"grid:7","Env":["PASSWORD=hunter2"],"Labels":{"com.amazonaws.ecs.container-name":%q,"com.amazonaws.ecs.task-definition-family":"grid"}},
+		"Config":{"Image":"grid:7","Env":["PASSWORD=hunter2"],
+		"Labels":{"com.amazonaws.ecs.container-name":%q,"com.amazonaws.ecs.task-definition-family":"grid"}},
 		"NetworkSettings":{"Ports":{%s},"Networks":{"bridge":{"Gateway":"172.17.0.1","IPAddress":%q,"IPPrefixLen":16,"GlobalIPv6Address":""}}}}`,
 		n, name, 100+n, mode, asked, label, published, addr)
 }

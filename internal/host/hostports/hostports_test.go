@@ -21,13 +21,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The tasks of an instance as listed by its agent: one in awsvpc mode with containers c1 and c2 behind the pause
 // container c0, and one in bridge mode.
-const awsvpcTask = `{"Arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/0f1e","DesiredStatus":"RUNNING","KnownStatus":"RUNNING","Family":"grid","Version":"7","Containers":[
-	{"DockerId":"c1","DockerName":"ecs-grid-7-node-d6b5","Name":"node","Image":"grid:7","ImageID":"sha256:9ae1","Ports":[{"ContainerPort":47500,"Protocol":"tcp","HostPort":47500}],
+const awsvpcTask = `{"Arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/0f1e","DesiredStatus":"RUNNING","KnownStatus":"RUNNING",
+	"Family":"grid","Version":"7","Containers":[
+	{"DockerId":"c1","DockerName":"ecs-grid-7-node-d6b5","Name":"node","Image":"grid:7","ImageID":"sha256:9ae1",
+	"Ports":[{"ContainerPort":47500,"Protocol":"tcp","HostPort":47500}],
 		"Networks":[{"NetworkMode":"awsvpc","IPv4Addresses":["10.0.3.9"]}]},
 	{"DockerId":"c2","DockerName":"ecs-grid-7-log-e7c6","Name":"log","Networks":[{"NetworkMode":"awsvpc","IPv4Addresses":["10.0.3.9"]}]}]}`
 
-const bridgeTask = `{"Arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/77aa","DesiredStatus":"RUNNING","KnownStatus":"RUNNING","Family":"web","Version":"3","Containers":[
-	{"DockerId":"c0","DockerName":"ecs-web-3-web-aa","Name":"web","Ports":[{"ContainerPort":8080,"Protocol":"tcp","HostPort":32768,"HostIp":"0.0.0.0"}]}]}`
+const bridgeTask = `{"Arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/77aa","DesiredStatus":"RUNNING","KnownStatus":"RUNNING",
+	"Family":"web","Version":"3","Containers":[
+	{"DockerId":"c0","DockerName":"ecs-web-3-web-aa","Name":"web",
+	"Ports":[{"ContainerPort":8080,"Protocol":"tcp","HostPort":32768,"HostIp":"0.0.0.0"}]}]}`
 
 func pause(n int) string {
 	return container(n, "ecs-grid-7-internalecspause-c8a1", "none", "~internal~ecs~pause", "", "", "")
@@ -428,24 +432,32 @@ func TestUnreadSourcesAreNotes(t *testing.T) {
 		note     string
 		complete bool
 	}{
-		"no problem":                           {func(*scene) {}, "", true},
-		"IPv6 is off":                          {func(s *scene) { s.also = files{"net/tcp6": "-", "net/udp6": "-", "100/net/tcp6": "-"} }, "", true},
-		"multicast is off":                     {func(s *scene) { s.also = files{"net/igmp": "-"} }, "", true},
-		"no tcp":                               {func(s *scene) { s.also = files{"net/tcp": "-"} }, "net/tcp: no such file", false},
-		"no udp":                               {func(s *scene) { s.also = files{"net/udp": "-"} }, "net/udp: no such file", false},
-		"tcp is empty":                         {func(s *scene) { s.also = files{"net/tcp": ""} }, `net/tcp: it does not start with "sl"`, false},
-		"tcp6 is truncated":                    {func(s *scene) { s.also = files{"net/tcp6": tcp6Header + "   0: 0000\n"} }, "net/tcp6: line", false},
-		"udp6 is invalid":                      {func(s *scene) { s.also = files{"net/udp6": tcp6Header + "0: zz:1 zz:0 07\n"} }, "net/udp6: line", false},
-		"igmp is invalid":                      {func(s *scene) { s.also = files{"net/igmp": igmpHeader + "\tzz 1\n"} }, "net/igmp: line", false},
-		"the container's process has exited":   {func(s *scene) { s.also = files{"100/net/tcp": "-", "100/net/udp": "-"} }, "100/net/tcp: no such file", false},
-		"the container's process is not known": {func(s *scene) { s.docker[0] = strings.Replace(s.docker[0], `"Pid":100`, `"Pid":0`, 1) }, "container node", false},
-		"Docker fails":                         {func(s *scene) { s.docker = []string{"down"} }, "listing the containers", false},
-		"the agent fails":                      {func(s *scene) { s.tasks = "down" }, "/v1/tasks", true},
-		"no port range":                        {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "-"} }, "ip_local_port_range: no such file", true},
-		"an invalid port range":                {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "70000 80000\n"} }, "70000", true},
-		"no reserved ports":                    {func(s *scene) { s.also = files{reservedPorts: "-"} }, "ip_local_reserved_ports: no such file", true},
-		"invalid reserved ports":               {func(s *scene) { s.also = files{reservedPorts: "8080,x\n"} }, `port "x" is not a number`, true},
-		"no interfaces":                        {func(s *scene) { s.also = files{"net/dev": "-"} }, "net/dev: no such file", true},
+		"no problem": {func(*scene) {}, "", true},
+		"IPv6 is off": {func(s *scene) { s.also = files{"net/tcp6": "-", "net/udp6": "-", "100/net/tcp6": "-"} }, "",
+			true},
+		"multicast is off": {func(s *scene) { s.also = files{"net/igmp": "-"} }, "", true},
+		"no tcp":           {func(s *scene) { s.also = files{"net/tcp": "-"} }, "net/tcp: no such file", false},
+		"no udp":           {func(s *scene) { s.also = files{"net/udp": "-"} }, "net/udp: no such file", false},
+		"tcp is empty":     {func(s *scene) { s.also = files{"net/tcp": ""} }, `net/tcp: it does not start with "sl"`, false},
+		"tcp6 is truncated": {func(s *scene) { s.also = files{"net/tcp6": tcp6Header + "   0: 0000\n"} }, "net/tcp6: line",
+			false},
+		"udp6 is invalid": {func(s *scene) { s.also = files{"net/udp6": tcp6Header + "0: zz:1 zz:0 07\n"} },
+			"net/udp6: line", false},
+		"igmp is invalid": {func(s *scene) { s.also = files{"net/igmp": igmpHeader + "\tzz 1\n"} }, "net/igmp: line", false},
+		"the container's process has exited": {func(s *scene) { s.also = files{"100/net/tcp": "-", "100/net/udp": "-"} },
+			"100/net/tcp: no such file", false},
+		"the container's process is not known": {func(s *scene) { s.docker[0] = strings.Replace(s.docker[0], `"Pid":100`, `"Pid":0`, 1) },
+			"container node", false},
+		"Docker fails":    {func(s *scene) { s.docker = []string{"down"} }, "listing the containers", false},
+		"the agent fails": {func(s *scene) { s.tasks = "down" }, "/v1/tasks", true},
+		"no port range": {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "-"} },
+			"ip_local_port_range: no such file", true},
+		"an invalid port range": {func(s *scene) { s.also = files{"sys/net/ipv4/ip_local_port_range": "70000 80000\n"} }, "70000",
+			true},
+		"no reserved ports": {func(s *scene) { s.also = files{reservedPorts: "-"} }, "ip_local_reserved_ports: no such file",
+			true},
+		"invalid reserved ports": {func(s *scene) { s.also = files{reservedPorts: "8080,x\n"} }, `port "x" is not a number`, true},
+		"no interfaces":          {func(s *scene) { s.also = files{"net/dev": "-"} }, "net/dev: no such file", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scene := there
@@ -530,7 +542,8 @@ func TestHardCodedLoadBalancerRange(t *testing.T) {
 	need := reach.BalancerNeed(got.Ephemeral)
 	groups, err := ec2json.ParseGroups(
 		[]byte(
-			`{"SecurityGroups":[{"GroupId":"sg-node","IpPermissions":[{"IpProtocol":"tcp","FromPort":32768,"ToPort":60999,"UserIdGroupPairs":[{"GroupId":"sg-lb"}]}]},
+			`{"SecurityGroups":[{"GroupId":"sg-node",
+				"IpPermissions":[{"IpProtocol":"tcp","FromPort":32768,"ToPort":60999,"UserIdGroupPairs":[{"GroupId":"sg-lb"}]}]},
 		{"GroupId":"sg-lb","IpPermissionsEgress":[{"IpProtocol":"-1","IpRanges":[{"CidrIp":"0.0.0.0/0"}]}]}]}`,
 		),
 	)

@@ -78,7 +78,8 @@ func run(t *testing.T, env []string, name string, args ...string) {
 func image(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, content := range map[string]string{"main.go": program, "Dockerfile": "FROM scratch\nCOPY program /program\nENTRYPOINT [\"/program\"]\n"} {
+	for name, content := range map[string]string{"main.go": program,
+		"Dockerfile": "FROM scratch\nCOPY program /program\nENTRYPOINT [\"/program\"]\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -139,13 +140,18 @@ func TestRealContainers(t *testing.T) {
 		want  []string
 		found string // listener
 	}{
-		"published on 127.0.0.1":         {[]string{"--publish", "127.0.0.1:PORT:PORT"}, ":PORT", []string{"bridge-address-announced?", "published-on-other-address"}, "NAME [::]:PORT -> "},
-		"published on an ephemeral port": {[]string{"--publish", "PORT"}, ":PORT", []string{"bridge-address-announced?", "other-host-port"}, "NAME [::]:PORT -> 10.0.1.5:"},
-		"published correctly":            {[]string{"--publish", "PORT:PORT"}, ":PORT", []string{"bridge-address-announced?", "listener-beyond-first-port"}, "NAME [::]:PORT -> 10.0.1.5:PORT"},
-		"published, bound to loopback":   {[]string{"--publish", "PORT:PORT"}, "127.0.0.1:PORT", []string{"bridge-address-announced?", "listener-on-other-address"}, "NAME 127.0.0.1:PORT -> "},
-		"not published":                  {nil, ":PORT", []string{"bridge-address-announced?", "port-not-published"}, "NAME [::]:PORT -> "},
-		"host mode":                      {[]string{"--network", "host"}, ":PORT", []string{"docker0-announced?", "listener-beyond-first-port"}, " [::]:PORT -> 10.0.1.5:PORT"},
-		"without a network":              {[]string{"--network", "none"}, ":PORT", nil, "NAME [::]:PORT -> "},
+		"published on 127.0.0.1": {[]string{"--publish", "127.0.0.1:PORT:PORT"}, ":PORT", []string{"bridge-address-announced?",
+			"published-on-other-address"}, "NAME [::]:PORT -> "},
+		"published on an ephemeral port": {[]string{"--publish", "PORT"}, ":PORT", []string{"bridge-address-announced?", "other-host-port"},
+			"NAME [::]:PORT -> 10.0.1.5:"},
+		"published correctly": {[]string{"--publish", "PORT:PORT"}, ":PORT", []string{"bridge-address-announced?",
+			"listener-beyond-first-port"}, "NAME [::]:PORT -> 10.0.1.5:PORT"},
+		"published, bound to loopback": {[]string{"--publish", "PORT:PORT"}, "127.0.0.1:PORT", []string{"bridge-address-announced?",
+			"listener-on-other-address"}, "NAME 127.0.0.1:PORT -> "},
+		"not published": {nil, ":PORT", []string{"bridge-address-announced?", "port-not-published"}, "NAME [::]:PORT -> "},
+		"host mode": {[]string{"--network", "host"}, ":PORT", []string{"docker0-announced?", "listener-beyond-first-port"},
+			" [::]:PORT -> 10.0.1.5:PORT"},
+		"without a network": {[]string{"--network", "none"}, ":PORT", nil, "NAME [::]:PORT -> "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			container := fmt.Sprintf("muster-hostports-%d-%s", os.Getpid(), strings.NewReplacer(" ", "-", ",", "", "_", "-").Replace(name))

@@ -12,17 +12,24 @@ import (
 // As printed by a little-endian Linux 6.18.
 const (
 	realTCP = tcpHeader +
-		"   0: 0100007F:B98C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 914527 1 00000000851809bf 100 0 0 10 0                    \n" +
-		"   1: 00000000:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 474 1 0000000083cc2975 100 0 0 10 0                       \n" +
-		"   2: 0100007F:A3E5 0100007F:D848 06 00000000:00000000 03:00001686 00000000     0        0 0 3 00000000c0a8c4e7                                      \n"
+		"   0: 0100007F:B98C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 914527 1 00000000851809bf 100 0 0 10 0    " +
+		"                \n" +
+		"   1: 00000000:07E8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 474 1 0000000083cc2975 100 0 0 10 0       " +
+		"                \n" +
+		"   2: 0100007F:A3E5 0100007F:D848 06 00000000:00000000 03:00001686 00000000     0        0 0 3 00000000c0a8c4e7                      " +
+		"                \n"
 	realTCP6 = tcp6Header +
-		"   0: 00000000000000000000000000000000:B98C 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 914971 2 00000000f01241f2 100 0 0 10 0\n" +
-		"   1: 0000000000000000FFFF00000501000A:B7FC 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 914972 2 00000000f01241f3 100 0 0 10 0\n" +
-		"   2: B80D0120000000000000000001000000:B7FC 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 914973 2 00000000f01241f4 100 0 0 10 0\n"
+		"   0: 00000000000000000000000000000000:B98C 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0    " +
+		"    0 914971 2 00000000f01241f2 100 0 0 10 0\n" +
+		"   1: 0000000000000000FFFF00000501000A:B7FC 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0    " +
+		"    0 914972 2 00000000f01241f3 100 0 0 10 0\n" +
+		"   2: B80D0120000000000000000001000000:B7FC 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0    " +
+		"    0 914973 2 00000000f01241f4 100 0 0 10 0\n"
 	realUDP = udpHeader +
 		" 1204: 00000000:B928 00000000:0000 07 00000000:00000000 00:00000000 00000000   998        0 21040 2 0000000012345678 0         \n" +
 		" 1205: 0501000A:B929 0202000A:0035 01 00000000:00000000 00:00000000 00000000   998        0 21041 2 0000000012345679 0         \n"
-	realIGMP = igmpHeader + igmpAll + "4\teth0      :     1      V3\n\t\t\t\t040201E4     1 0:00000000\t\t0\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"
+	realIGMP = igmpHeader + igmpAll +
+		"4\teth0      :     1      V3\n\t\t\t\t040201E4     1 0:00000000\t\t0\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"
 )
 
 func TestTablesOfTheKernel(t *testing.T) {
@@ -57,7 +64,8 @@ func TestInvalidTables(t *testing.T) {
 			t.Errorf("%.80q: got %v", text, got)
 		}
 	}
-	for _, text := range []string{"", realTCP, igmpHeader + "\t\t\t\t\n", igmpHeader + "\t\t\t\t0402 1\n", igmpHeader + "\t" + strings.Repeat("0", 32) + " 1\n"} {
+	for _, text := range []string{"", realTCP, igmpHeader + "\t\t\t\t\n", igmpHeader + "\t\t\t\t0402 1\n", igmpHeader + "\t" +
+		strings.Repeat("0", 32) + " 1\n"} {
 		if got, err := parseGroups(strings.NewReader(text)); err == nil {
 			t.Errorf("%.80q: got %v", text, got)
 		}
@@ -71,7 +79,8 @@ func TestInvalidTables(t *testing.T) {
 
 func TestInterfaceNameIsMatchedCompletely(t *testing.T) {
 	for text, want := range map[string]bool{
-		devHeader: false, devHeader + devDocker0: true, devHeader + "docker01: 1\n": false, devHeader + "xdocker0: 1\n": false, devHeader + "docker0:12 1\n": true,
+		devHeader: false, devHeader + devDocker0: true, devHeader + "docker01: 1\n": false, devHeader + "xdocker0: 1\n": false, devHeader +
+			"docker0:12 1\n": true,
 	} {
 		if got, err := hasDocker0(strings.NewReader(text)); got != want || err != nil {
 			t.Errorf("%q: got %v, %v", text, got, err)

@@ -19,7 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const document = `{"instanceId":"i-0123456789abcdef0","region":"eu-west-1","availabilityZone":"eu-west-1a","instanceType":"m5.large","accountId":"123456789012","imageId":"ami-1"}`
+const document = `{"instanceId":"i-0123456789abcdef0","region":"eu-west-1","availabilityZone":"eu-west-1a","instanceType":"m5.large",` +
+	`"accountId":"123456789012","imageId":"ami-1"}`
 
 // service is a metadata service with the given paths below /latest/. Each handler of before answers one request instead;
 // nil passes the request on.
@@ -134,8 +135,10 @@ func TestFailureKinds(t *testing.T) {
 		kind     Kind
 		says     string
 	}{
-		"nothing listens":                 {"http://" + closed.Addr().String(), Unreachable, "This is not an EC2 instance, its network is not up yet"},
-		"token request hangs":             {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), TimedOut, "--http-put-response-hop-limit 2"},
+		"nothing listens": {"http://" + closed.Addr().String(), Unreachable,
+			"This is not an EC2 instance, its network is not up yet"},
+		"token request hangs": {service(t, nil, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), TimedOut,
+			"--http-put-response-hop-limit 2"},
 		"endpoint disabled":               {service(t, nil, answer(403, "")), Disabled, "--http-endpoint enabled"},
 		"every token request is rejected": {service(t, nil, answer(400, "")), Refused, "HTTP status 400"},
 		"404 for everything":              {service(t, nil, answer(404, "")), Broken, "HTTP status 404"},
@@ -143,12 +146,18 @@ func TestFailureKinds(t *testing.T) {
 		"401 for everything":              {service(t, nil, nil, answer(401, "")), Refused, "HTTP status 401"},
 		"no document":                     {service(t, map[string]string{}), NotFound, "404"},
 		"a page from a proxy":             {service(t, nil, answer(200, "<html>")), Malformed, "Something other"},
-		"a document without an id":        {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Malformed, "has no valid instance ID"},
-		"half a document":                 {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Malformed, "not valid JSON"},
-		"a region that is a host":         {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-0123456789abcdef0","region":"127.0.0.9/x?"}`}), Malformed, "has no valid instance ID and region"},
-		"an id that is a path":            {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x","region":"r"}`}), Malformed, "has no valid instance ID"},
-		"an id with control characters":   {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J","region":"r"}`}), Malformed, "has no valid instance ID"},
-		"an answer without an end":        {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}), Malformed, "more than"},
+		"a document without an id": {service(t, map[string]string{"dynamic/instance-identity/document": `{}`}), Malformed,
+			"has no valid instance ID"},
+		"half a document": {service(t, map[string]string{"dynamic/instance-identity/document": document[:20]}), Malformed,
+			"not valid JSON"},
+		"a region that is a host": {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-0123456789abcdef0",` +
+			`"region":"127.0.0.9/x?"}`}), Malformed, "has no valid instance ID and region"},
+		"an id that is a path": {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-../../x",` +
+			`"region":"r"}`}), Malformed, "has no valid instance ID"},
+		"an id with control characters": {service(t, map[string]string{"dynamic/instance-identity/document": `{"instanceId":"i-1\u001b[2J",` +
+			`"region":"r"}`}), Malformed, "has no valid instance ID"},
+		"an answer without an end": {service(t, map[string]string{"dynamic/instance-identity/document": strings.Repeat(" ", maxAnswer+1)}),
+			Malformed, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -264,7 +273,8 @@ func TestDate(t *testing.T) {
 // The instance metadata service never redirects (EC2 user guide, "IMDSv2"). A proxy or captive portal does, and must not
 // get the token.
 func TestRedirectsAreNotFollowed(t *testing.T) {
-	for name, of := range map[string]string{"the token request": "/latest/api/token", "a path": "/latest/meta-data/", "the credentials": "/latest/meta-data/iam"} {
+	for name, of := range map[string]string{"the token request": "/latest/api/token", "a path": "/latest/meta-data/",
+		"the credentials": "/latest/meta-data/iam"} {
 		t.Run(name, func(t *testing.T) {
 			var elsewhere atomic.Int32
 			other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))

@@ -66,11 +66,13 @@ func TestRejectedCertificates(t *testing.T) {
 		url    string
 		want   netpath.Kind
 	}{
-		"of an unknown issuer":                   {netpath.Prober{Roots: x509.NewCertPool()}, s.URL, netpath.Untrusted},
-		"for another name":                       {netpath.Prober{Roots: roots, Dial: to(s.Listener.Addr().String())}, "https://ecs.eu-west-1.amazonaws.com", netpath.WrongName},
-		"for another name, of an unknown issuer": {netpath.Prober{Roots: x509.NewCertPool(), Dial: to(s.Listener.Addr().String())}, "https://ecs.eu-west-1.amazonaws.com", netpath.WrongName},
-		"from the future":                        {netpath.Prober{Roots: roots, Now: at(t, "1969-01-01")}, s.URL, netpath.NotYetValid},
-		"of the past":                            {netpath.Prober{Roots: roots, Now: at(t, "2090-01-01")}, s.URL, netpath.Expired},
+		"of an unknown issuer": {netpath.Prober{Roots: x509.NewCertPool()}, s.URL, netpath.Untrusted},
+		"for another name": {netpath.Prober{Roots: roots, Dial: to(s.Listener.Addr().String())},
+			"https://ecs.eu-west-1.amazonaws.com", netpath.WrongName},
+		"for another name, of an unknown issuer": {netpath.Prober{Roots: x509.NewCertPool(), Dial: to(s.Listener.Addr().String())},
+			"https://ecs.eu-west-1.amazonaws.com", netpath.WrongName},
+		"from the future": {netpath.Prober{Roots: roots, Now: at(t, "1969-01-01")}, s.URL, netpath.NotYetValid},
+		"of the past":     {netpath.Prober{Roots: roots, Now: at(t, "2090-01-01")}, s.URL, netpath.Expired},
 	} {
 		got := c.prober.Ask(t.Context(), c.url, nil)
 		if got.Kind != c.want || got.Certificate == nil || !got.Addr.IsValid() {
@@ -119,9 +121,10 @@ func TestFailureKinds(t *testing.T) {
 		"no route":             {netpath.Prober{Dial: failing(syscall.ENETUNREACH)}, "https://ecs", netpath.NoRoute, "52.94.1.1:443"},
 		"a router reports it":  {netpath.Prober{Dial: failing(syscall.EHOSTUNREACH)}, "https://ecs", netpath.NoRoute, "52.94.1.1:443"},
 		"the kernel times out": {netpath.Prober{Dial: failing(syscall.ETIMEDOUT)}, "https://ecs", netpath.TimedOut, "52.94.1.1:443"},
-		"no such name":         {netpath.Prober{Dial: failing(&net.DNSError{Err: "no such host", Name: "ecs"})}, "https://ecs", netpath.Unresolved, "52.94.1.1:443"},
-		"no TLS there":         {netpath.Prober{}, "https://" + plain.Listener.Addr().String(), netpath.Failed, plain.Listener.Addr().String()},
-		"no URL":               {netpath.Prober{}, "https://%zz", netpath.Failed, "invalid AddrPort"},
+		"no such name": {netpath.Prober{Dial: failing(&net.DNSError{Err: "no such host", Name: "ecs"})}, "https://ecs",
+			netpath.Unresolved, "52.94.1.1:443"},
+		"no TLS there": {netpath.Prober{}, "https://" + plain.Listener.Addr().String(), netpath.Failed, plain.Listener.Addr().String()},
+		"no URL":       {netpath.Prober{}, "https://%zz", netpath.Failed, "invalid AddrPort"},
 	} {
 		got := c.prober.Ask(t.Context(), c.url, nil)
 		if got.Kind != c.want || got.Err == nil || got.Addr.String() != c.addr {

@@ -163,7 +163,8 @@ func TestProbeMatchesTheFirewallRules(t *testing.T) {
 			udp(there + ":8304"): reach.NoRoute, udp(there + ":8305"): reach.NotProbed, udp(nowhere + ":8301"): reach.NoRoute,
 		},
 		here6: {
-			tcp("[" + there6 + "]:47100"): reach.Connected, tcp("[" + there6 + "]:47104"): reach.Refused, tcp("[" + there6 + "]:47101"): reach.Refused,
+			tcp("[" + there6 + "]:47100"): reach.Connected, tcp("[" + there6 + "]:47104"): reach.Refused,
+			tcp("[" + there6 + "]:47101"): reach.Refused,
 			tcp("[" + there6 + "]:47102"): reach.NoRoute, tcp("[" + there6 + "]:47103"): reach.TimedOut, tcp("[fd98::9]:47100"): reach.NoRoute,
 		},
 		"10.99.0.77": {tcp(there + ":47100"): reach.NotProbed},

@@ -243,7 +243,8 @@ func TestErrorsOfTheSystem(t *testing.T) {
 		{v4, syscall.EHOSTUNREACH, reach.NoRoute}, {v4, syscall.ENETUNREACH, reach.NoRoute}, {udp, syscall.EHOSTUNREACH, reach.NoRoute},
 		{v4, syscall.EHOSTDOWN, reach.NoRoute}, {v4, syscall.ENONET, reach.NoRoute}, {v6, syscall.EACCES, reach.NoRoute},
 		{v4, syscall.ETIMEDOUT, reach.TimedOut}, {v4, context.DeadlineExceeded, reach.TimedOut}, {udp, os.ErrDeadlineExceeded, reach.Silent},
-		{v4, syscall.EACCES, reach.NotProbed}, {v4, syscall.EPERM, reach.NotProbed}, {v6, syscall.EPERM, reach.NotProbed}, {udp, syscall.EPERM, reach.NotProbed},
+		{v4, syscall.EACCES, reach.NotProbed}, {v4, syscall.EPERM, reach.NotProbed}, {v6, syscall.EPERM, reach.NotProbed},
+		{udp, syscall.EPERM, reach.NotProbed},
 		{v4, syscall.EMFILE, reach.NotProbed}, {v4, syscall.ENFILE, reach.NotProbed}, {v4, syscall.ENOBUFS, reach.NotProbed},
 		{v4, syscall.EADDRNOTAVAIL, reach.NotProbed}, {v4, syscall.EADDRINUSE, reach.NotProbed}, {v4, syscall.EAGAIN, reach.NotProbed},
 		{v4, syscall.EINVAL, reach.NotProbed}, {v4, errors.New("unheard of"), reach.NotProbed},
@@ -439,16 +440,20 @@ func TestTargets(t *testing.T) {
 		known reach.Ports
 		want  []uint16
 	}{
-		"nothing known: first port and canary":      {reach.Range{First: 47500, Last: 47599}, nil, []uint16{47500, 47599}},
-		"known listeners instead of the first":      {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 47501, Last: 47502}), []uint16{47501, 47502, 47599}},
-		"at most three listeners":                   {reach.Range{First: 32768, Last: 60999}, ports(reach.Range{First: 40000, Last: 45000}), []uint16{40000, 40001, 40002, 60999}},
-		"last port known: canary below it":          {reach.Range{First: 47500, Last: 47509}, ports(reach.Range{First: 47509, Last: 47509}), []uint16{47509, 47508}},
-		"known ports outside the range are ignored": {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 8080, Last: 8080}), []uint16{47500, 47599}},
-		"one port only":                             {reach.Range{First: 2380, Last: 2380}, nil, []uint16{2380}},
-		"one port only, known":                      {reach.Range{First: 2380, Last: 2380}, ports(reach.AnyPort()), []uint16{2380}},
-		"two ports, both known":                     {reach.Range{First: 4000, Last: 4001}, ports(reach.AnyPort()), []uint16{4000, 4001}},
-		"up to port 65535, all known":               {reach.Range{First: 65534, Last: 65535}, ports(reach.AnyPort()), []uint16{65534, 65535}},
-		"up to port 65535, nothing known":           {reach.Range{First: 65000, Last: 65535}, nil, []uint16{65000, 65535}},
+		"nothing known: first port and canary": {reach.Range{First: 47500, Last: 47599}, nil, []uint16{47500, 47599}},
+		"known listeners instead of the first": {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 47501, Last: 47502}),
+			[]uint16{47501, 47502, 47599}},
+		"at most three listeners": {reach.Range{First: 32768, Last: 60999}, ports(reach.Range{First: 40000, Last: 45000}),
+			[]uint16{40000, 40001, 40002, 60999}},
+		"last port known: canary below it": {reach.Range{First: 47500, Last: 47509}, ports(reach.Range{First: 47509, Last: 47509}),
+			[]uint16{47509, 47508}},
+		"known ports outside the range are ignored": {reach.Range{First: 47500, Last: 47599}, ports(reach.Range{First: 8080, Last: 8080}),
+			[]uint16{47500, 47599}},
+		"one port only":                   {reach.Range{First: 2380, Last: 2380}, nil, []uint16{2380}},
+		"one port only, known":            {reach.Range{First: 2380, Last: 2380}, ports(reach.AnyPort()), []uint16{2380}},
+		"two ports, both known":           {reach.Range{First: 4000, Last: 4001}, ports(reach.AnyPort()), []uint16{4000, 4001}},
+		"up to port 65535, all known":     {reach.Range{First: 65534, Last: 65535}, ports(reach.AnyPort()), []uint16{65534, 65535}},
+		"up to port 65535, nothing known": {reach.Range{First: 65000, Last: 65535}, nil, []uint16{65000, 65535}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want []Target

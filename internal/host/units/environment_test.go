@@ -36,11 +36,14 @@ func TestEnvironmentIsReadLikeSystemd(t *testing.T) {
 			[]units.Assignment{{"A", "x y", etc + "a.conf", 2}, {"B", `"`, etc + "a.conf", 2}, {"C", "z", etc + "a.conf", 2}}},
 		"a continued line": {map[string]string{etc + "a.conf": "[Service]\nEnvironment=A=1 \\\n  B=2\n"},
 			[]units.Assignment{{"A", "1", etc + "a.conf", 3}, {"B", "2", etc + "a.conf", 3}}},
-		"an empty value resets all": {map[string]string{etc + "a.conf": "[Service]\nEnvironment=A=1\n", etc + "b.conf": "[Service]\nEnvironment=\nEnvironment=B=2\n"},
+		"an empty value resets all": {map[string]string{etc + "a.conf": "[Service]\nEnvironment=A=1\n",
+			etc + "b.conf": "[Service]\nEnvironment=\nEnvironment=B=2\n"},
 			[]units.Assignment{{"B", "2", etc + "b.conf", 3}}},
-		"the administrator's file hides the vendor's": {map[string]string{lib + "a.conf": "[Service]\nEnvironment=A=1\n", etc + "a.conf": "[Service]\nEnvironment=A=2\n"},
+		"the administrator's file hides the vendor's": {map[string]string{lib + "a.conf": "[Service]\nEnvironment=A=1\n",
+			etc + "a.conf": "[Service]\nEnvironment=A=2\n"},
 			[]units.Assignment{{"A", "2", etc + "a.conf", 2}}},
-		"other sections, comments, other files": {map[string]string{etc + "a.conf": "[Unit]\nEnvironment=A=1\n[Service]\n#Environment=A=1\n;Environment=A=1\nEnvironmentFile=x\n", etc + "b.txt": "[Service]\nEnvironment=A=1\n"}, nil},
+		"other sections, comments, other files": {map[string]string{etc + "a.conf": "[Unit]\nEnvironment=A=1\n[Service]\n#Environment=A=1\n;" +
+			"Environment=A=1\nEnvironmentFile=x\n", etc + "b.txt": "[Service]\nEnvironment=A=1\n"}, nil},
 	} {
 		got, err := units.Environment(dropIns(t, c.files), "docker.service")
 		if err != nil || !cmp.Equal(got, c.want) {

@@ -133,8 +133,10 @@ func TestInstallErrorNamesTheObstacle(t *testing.T) {
 		unit    Unit
 		err     string
 	}{
-		"a directory in place of the unit":     {func(t *testing.T, root string) { put(t, root+adminUnits+"/a.service/x", "", 0o644) }, unit("a.service"), "a.service"},
-		"a file in place of the directory":     {func(t *testing.T, root string) { put(t, root+"/etc/systemd", "", 0o644) }, unit("a.service"), "/etc/systemd"},
+		"a directory in place of the unit": {func(t *testing.T, root string) { put(t, root+adminUnits+"/a.service/x", "", 0o644) },
+			unit("a.service"), "a.service"},
+		"a file in place of the directory": {func(t *testing.T, root string) { put(t, root+"/etc/systemd", "", 0o644) }, unit("a.service"),
+			"/etc/systemd"},
 		"a unit that runs something else":      {nil, Unit{"a.service", []byte("[Service]\nExecStart=/bin/true\n")}, "/usr/bin/muster"},
 		"a unit that runs it by a longer name": {nil, Unit{"a.service", []byte("[Service]\nExecStart=/usr/bin/muster2 x\n")}, "/usr/bin/muster"},
 	} {
@@ -164,7 +166,8 @@ func TestExecWord(t *testing.T) {
 			t.Errorf("%q: got %q, %v", path, got, err)
 		}
 	}
-	for _, path := range []string{"", "muster", "./muster", "/opt/a\nExecStart=/bin/sh", "/a\tb", `/a"b`, "/a'b", `/a\b`, "/a\x7f", "/a\xff", "/a\x00"} {
+	for _, path := range []string{"", "muster", "./muster", "/opt/a\nExecStart=/bin/sh", "/a\tb", `/a"b`, "/a'b", `/a\b`, "/a\x7f", "/a\xff",
+		"/a\x00"} {
 		if got, err := execWord(path); err == nil {
 			t.Errorf("%q: no error, but %q", path, got)
 		}
@@ -384,8 +387,9 @@ func TestRunningProgramIsCopied(t *testing.T) {
 func TestOutOfReach(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/usr/local/bin/muster": false, "/opt/muster": false, "/tmpfs/muster": false, "/runner/muster": false, "/var/lib/muster/muster": false,
-		"/tmp/muster": true, "/tmp/x/muster": true, "/var/tmp/muster": true, "/run/muster": true, "/var/run/muster": true, "/dev/shm/muster": true,
-		"/root/muster": true, "/home/ec2-user/muster": true, "/opt/../tmp/muster": true, "//tmp//muster": true,
+		"/tmp/muster": true, "/tmp/x/muster": true, "/var/tmp/muster": true, "/run/muster": true, "/var/run/muster": true,
+		"/dev/shm/muster": true,
+		"/root/muster":    true, "/home/ec2-user/muster": true, "/opt/../tmp/muster": true, "//tmp//muster": true,
 	} {
 		if got := outOfReach(path); got != want {
 			t.Errorf("%s: %v", path, got)

@@ -52,9 +52,10 @@ exec sleep infinity
 		{Path: "/etc/systemd/system/multi-user.target.wants/ecs.service", Link: "/usr/lib/systemd/system/ecs.service"},
 		// This socket replaces Docker's. It has no containers.
 		{
-			Path:    "/etc/systemd/system/docker.socket",
-			Mode:    0o644,
-			Content: "[Socket]\nListenStream=/run/docker.sock\nSocketMode=0660\nSocketGroup=docker\nAccept=yes\n[Install]\nWantedBy=sockets.target\n",
+			Path: "/etc/systemd/system/docker.socket",
+			Mode: 0o644,
+			Content: "[Socket]\nListenStream=/run/" +
+				"docker.sock\nSocketMode=0660\nSocketGroup=docker\nAccept=yes\n[Install]\nWantedBy=sockets.target\n",
 		},
 		{
 			Path:    "/etc/systemd/system/docker@.service",
@@ -504,11 +505,13 @@ func TestAgentUnit(t *testing.T) {
 		m.Run("rm", "--force", "/run/docker.sock")
 		answers(
 			"Docker to be away",
-			"502 Bad Gateway: {\"message\":\"muster docker-proxy asked the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is not running: dial unix /var/run/docker.sock: connect: no such file or directory",
+			"502 Bad Gateway: {\"message\":\"muster docker-proxy asked the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is "+
+				"not running: dial unix /var/run/docker.sock: connect: no such file or directory",
 		)
 		m.Run("systemctl", "start", "docker.socket")
 		answers("Docker to be back", "[]")
-		for _, command := range []string{"systemctl restart muster-docker.socket", "systemctl stop muster-docker.service", "systemctl kill --signal=KILL muster-docker.service"} {
+		for _, command := range []string{"systemctl restart muster-docker.socket", "systemctl stop muster-docker.service",
+			"systemctl kill --signal=KILL muster-docker.service"} {
 			m.Run("sh", "-c", command)
 			answers("an answer after "+command, "[]")
 		}
@@ -565,9 +568,10 @@ func TestShowAgainstSystemd(t *testing.T) {
 	m.Settle()
 	fails := func(name string, code string) systemdtest.File {
 		return systemdtest.File{
-			Path:    "/etc/systemd/system/" + name,
-			Mode:    0o644,
-			Content: "[Service]\nExecStart=/bin/sh -c 'exit " + code + "'\nRestart=on-failure\nRestartPreventExitStatus=5\n[Install]\nWantedBy=multi-user.target\n",
+			Path: "/etc/systemd/system/" + name,
+			Mode: 0o644,
+			Content: "[Service]\nExecStart=/bin/sh -c 'exit " + code +
+				"'\nRestart=on-failure\nRestartPreventExitStatus=5\n[Install]\nWantedBy=multi-user.target\n",
 		}
 	}
 	m.Put(
@@ -768,7 +772,8 @@ func TestUnitsPassSystemdAnalyze(t *testing.T) {
 		m.Run("test", "-e", "/var/lib/muster-agent/agent.json")
 	})
 	const dir = "/etc/systemd/system/"
-	for unit, limit := range map[string]int{"muster-agent.service": 16, "muster-docker.service": 12, "muster-docker.socket": 0, "muster-verify.service": 20, "muster-bootstrap.service": 30} {
+	for unit, limit := range map[string]int{"muster-agent.service": 16, "muster-docker.service": 12, "muster-docker.socket": 0,
+		"muster-verify.service": 20, "muster-bootstrap.service": 30} {
 		t.Run(unit, func(t *testing.T) {
 			if out, err := m.Try("systemd-analyze", "verify", dir+unit); err != nil || out != "" {
 				t.Errorf("systemd-analyze verify: %s %v", out, err)

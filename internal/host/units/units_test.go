@@ -213,10 +213,11 @@ func TestMaskVerifiesTheState(t *testing.T) {
 		answers map[string][]any
 		err     string
 	}{
-		"it cannot be masked":      {map[string][]any{}, "MaskUnitFiles is refused"},
-		"no reload":                {map[string][]any{"MaskUnitFiles": {[]change{}}}, "Reload is refused"},
-		"state cannot be read":     {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}}, "GetAll is refused"},
-		"a unit file overrides it": {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}, "GetAll": props("LoadState", "loaded")}, "outranks"},
+		"it cannot be masked":  {map[string][]any{}, "MaskUnitFiles is refused"},
+		"no reload":            {map[string][]any{"MaskUnitFiles": {[]change{}}}, "Reload is refused"},
+		"state cannot be read": {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}}, "GetAll is refused"},
+		"a unit file overrides it": {map[string][]any{"MaskUnitFiles": {[]change{}}, "Reload": {}, "GetAll": props("LoadState", "loaded")},
+			"outranks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := newFake(t, tc.answers).connect(t).Mask(t.Context(), "ecs.service", true)
@@ -261,12 +262,15 @@ func TestShow(t *testing.T) {
 		"failed": {
 			props: props("LoadState", "loaded", "ActiveState", "failed", "SubState", "failed", "UnitFileState", "enabled", "Result", "exit-code",
 				"ExecMainCode", int32(1), "ExecMainStatus", int32(5), "NRestarts", uint32(3), "Job", jobRef{0, "/"}),
-			want: State{Name: "ecs.service", LoadState: "loaded", ActiveState: "failed", SubState: "failed", UnitFileState: "enabled", Result: "exit-code",
+			want: State{Name: "ecs.service", LoadState: "loaded", ActiveState: "failed", SubState: "failed", UnitFileState: "enabled",
+				Result:       "exit-code",
 				ExecMainCode: 1, ExecMainStatus: 5, NRestarts: 3},
 		},
 		"with the times of its last run": {
-			props: props("InactiveExitTimestamp", uint64(1767322818000001), "ActiveEnterTimestamp", uint64(1767322819000000), "InactiveEnterTimestamp", uint64(0)),
-			want:  State{Name: "ecs.service", Begun: time.Date(2026, 1, 2, 3, 0, 18, 1000, time.UTC), Active: time.Date(2026, 1, 2, 3, 0, 19, 0, time.UTC)},
+			props: props("InactiveExitTimestamp", uint64(1767322818000001), "ActiveEnterTimestamp", uint64(1767322819000000),
+				"InactiveEnterTimestamp", uint64(0)),
+			want: State{Name: "ecs.service", Begun: time.Date(2026, 1, 2, 3, 0, 18, 1000, time.UTC), Active: time.Date(2026, 1, 2, 3, 0, 19, 0,
+				time.UTC)},
 		},
 		"missing": {
 			props: props("LoadState", "not-found", "ActiveState", "inactive"),

@@ -83,7 +83,8 @@ func TestEnvironmentOverridesTheRecord(t *testing.T) {
 	root := t.TempDir()
 	set := config.Set{Flags: map[string]string{"MUSTER_ROOT": root}, Environ: []string{"MUSTER_TIMEOUT=1m"}}
 	dir := filepath.Join(root, "var/lib/muster/instances/i-1")
-	if err := (Record{InstanceID: "i-1", Settings: map[string]string{"MUSTER_TIMEOUT": "9m", "MUSTER_CLUSTER": "prod"}}).Write(dir); err != nil {
+	if err := (Record{InstanceID: "i-1", Settings: map[string]string{"MUSTER_TIMEOUT": "9m", "MUSTER_CLUSTER": "prod"}}).Write(
+		dir); err != nil {
 		t.Fatal(err)
 	}
 	cfg, r, damage, err := Recall(set, "i-1")
@@ -111,7 +112,8 @@ func TestAPipeInPlaceOfTheRecordIsDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg, _, damage, err := Recall(config.Set{Flags: map[string]string{"MUSTER_ROOT": root}}, "i-1")
-	if cfg == nil || err != nil || damage == nil || !strings.Contains(damage.Error(), path(dir)+": it is not a regular file but a named pipe") {
+	if cfg == nil || err != nil || damage == nil ||
+		!strings.Contains(damage.Error(), path(dir)+": it is not a regular file but a named pipe") {
 		t.Errorf("%v, %v", damage, err)
 	}
 }

@@ -68,7 +68,8 @@ func twelve() *inventory.Inventory {
 		inv.Instances = append(
 			inv.Instances,
 			inventory.Instance{ARN: "arn:aws:ecs:eu-west-1:123456789012:container-instance/prod/" + id, ID: id, Kind: inventory.EC2,
-				Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: g.Name, Agent: "1.105.1", Running: 2, Provider: "workers",
+				Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: g.Name, Agent: "1.105.1", Running: 2,
+				Provider: "workers",
 				Launched: now.Add(
 					-63 * time.Hour,
 				), Total: inventory.Resources{CPU: 2048, Memory: 7764}, Free: inventory.Resources{CPU: 1024, Memory: 3668}},
@@ -117,8 +118,9 @@ func states() map[string]*inventory.Inventory {
 	sick.Services[1].Running, sick.Services[1].Rebalancing = 11, "DISABLED"
 	sick.Services[1].Events = []inventory.Event{
 		{
-			At:      now.Add(-4 * time.Minute),
-			Message: "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance 0a1b) has insufficient memory available.",
+			At: now.Add(-4 * time.Minute),
+			Message: "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching " +
+				"(container-instance 0a1b) has insufficient memory available.",
 		},
 	}
 	sick.Tasks = append(sick.Tasks, inventory.TaskCount{Group: "service:web", Zone: "eu-west-1a", Status: "RUNNING", Tasks: 3})
@@ -140,7 +142,8 @@ func states() map[string]*inventory.Inventory {
 		{
 			Status: "Successful",
 			Start:  now.Add(-2 * time.Hour),
-			Cause:  "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 changing the desired capacity from 12 to 0.",
+			Cause: "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 18, desired: 0 changing " +
+				"the desired capacity from 12 to 0.",
 		},
 	}
 

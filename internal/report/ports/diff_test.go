@@ -227,7 +227,8 @@ func TestAChangeOnScreenAndInJUnit(t *testing.T) {
 	if err := d.Table(&table, term.Style{Width: 80, UTF8: true}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"cluster prod in eu-west-1 since 2026-01-02T03:04:05Z: 1 closed", "✗ CLOSED   47500-47599 of tcp 47500-47599:",
+	for _, want := range []string{"cluster prod in eu-west-1 since 2026-01-02T03:04:05Z: 1 closed",
+		"✗ CLOSED   47500-47599 of tcp 47500-47599:",
 		"  why      removed: rule", "  fix      aws ec2 authorize-security-group-ingress"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &table)

@@ -175,7 +175,8 @@ func (d *Diff) HTML(out io.Writer) error {
 	for _, s := range d.sections() {
 		for i, c := range s.all {
 			if i >= maxProblems {
-				fmt.Fprintf(&b, "<p class=\"note\">%s not shown: <code>--output json</code> has more of them.</p>\n", plural.Count(len(s.all)-i, "change"))
+				fmt.Fprintf(&b, "<p class=\"note\">%s not shown: <code>--output json</code> has more of them.</p>\n",
+					plural.Count(len(s.all)-i, "change"))
 				break
 			}
 			fmt.Fprintf(&b, "<div class=\"p %s\"><p><strong>%s %s</strong> %s</p>\n<ul>\n", class(s.status), mark(s.status), s.word, esc(c.title()))

@@ -62,7 +62,8 @@ func judged(t *testing.T, n, self int, ports string) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Judge(Question{Scope: "cluster prod", Region: "eu-west-1", Self: self, Peers: peers, World: w, Needs: needs, At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)})
+	r, err := Judge(Question{Scope: "cluster prod", Region: "eu-west-1", Self: self, Peers: peers, World: w, Needs: needs,
+		At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,8 @@ func TestTables(t *testing.T) {
 }
 
 func TestTheTableCannotMoveTheCursor(t *testing.T) {
-	r := &Report{Findings: []Finding{{ID: "no-listener", Summary: "java\x1b[2J", Evidence: "a\nb", Fix: fix.Do("do\u009b", "run\x1b"), Inferred: true}}}
+	r := &Report{Findings: []Finding{{ID: "no-listener", Summary: "java\x1b[2J", Evidence: "a\nb", Fix: fix.Do("do\u009b", "run\x1b"),
+		Inferred: true}}}
 	var out strings.Builder
 	if err := r.Table(&out, term.Style{}); err != nil {
 		t.Fatal(err)
@@ -138,7 +140,8 @@ func TestHTMLNeedsNoNetworkAndIsWellFormed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.Notes = []string{"<script>alert(1)</script>"}
-			r.Findings = []Finding{{ID: "published-on-other-address", Summary: "a & b", Evidence: "<seen>", Fix: fix.Do("do <this>:", "run <that>"), Inferred: true}}
+			r.Findings = []Finding{{ID: "published-on-other-address", Summary: "a & b", Evidence: "<seen>", Fix: fix.Do("do <this>:", "run <that>"),
+				Inferred: true}}
 			var out bytes.Buffer
 			if err := r.HTML(&out); err != nil {
 				t.Fatal(err)
@@ -232,7 +235,8 @@ func TestAProblemShowsHowManyRulesItNeeds(t *testing.T) {
 func TestTheFileHasNoRuleForSparePorts(t *testing.T) {
 	peers, w := world(t, 2)
 	needs, _, _ := reach.ParsePorts("hazelcast")
-	w.Groups[0].Rules = append(w.Groups[0].Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 5701, Last: 5701}, Peer: reach.Peer{Group: reach.GroupRef{ID: "sg-cache"}}})
+	w.Groups[0].Rules = append(w.Groups[0].Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 5701, Last: 5701},
+		Peer: reach.Peer{Group: reach.GroupRef{ID: "sg-cache"}}})
 	r, err := Judge(Question{Scope: "x", Self: -1, Peers: peers, World: w, Needs: needs})
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +253,8 @@ func TestALargeReportIsBounded(t *testing.T) {
 	for i := range peers {
 		at := reach.Peer{CIDR: netip.PrefixFrom(peers[i].Addrs[0], 32)}
 		first := uint16(9000 + i%7)
-		w.Groups[0].Rules = append(w.Groups[0].Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: first, Last: first + uint16(i%5)}, Peer: at})
+		w.Groups[0].Rules = append(w.Groups[0].Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: first, Last: first + uint16(i%5)},
+			Peer: at})
 	}
 	needs, _, _ := reach.ParsePorts("tcp/9000-9019")
 	r, err := Judge(Question{Scope: "cluster prod", Region: "eu-west-1", Self: -1, Peers: peers, World: w, Needs: needs})

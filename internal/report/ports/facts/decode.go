@@ -111,7 +111,8 @@ func (d *decoder) endpoint(where string, e endpoint) reach.Endpoint {
 }
 
 func (d *decoder) eni(where string, e eni) reach.ENI {
-	out := reach.ENI{ID: e.ID, Groups: e.Groups, Type: e.Type, Subnet: e.Subnet, VPC: e.VPC, Trunk: e.Trunk, Task: e.Task, Unread: e.Unread.decoded()}
+	out := reach.ENI{ID: e.ID, Groups: e.Groups, Type: e.Type, Subnet: e.Subnet, VPC: e.VPC, Trunk: e.Trunk, Task: e.Task,
+		Unread: e.Unread.decoded()}
 	for _, text := range e.Addresses {
 		addr, err := netip.ParseAddr(text)
 		d.fail(where+".addresses", err)
@@ -146,8 +147,9 @@ func (d *decoder) rule(where string, r rule) reach.Rule {
 }
 
 func (d *decoder) aclEntry(where string, e aclEntry) reach.ACLEntry {
-	out := reach.ACLEntry{Number: e.Number, Direction: d.direction(where, e.Direction), Allow: e.Allow, Protocol: d.protocol(where, e.Protocol),
-		Ports: d.portRange(where+".ports", e.Ports), Err: e.Error}
+	out := reach.ACLEntry{Number: e.Number, Direction: d.direction(where, e.Direction), Allow: e.Allow,
+		Protocol: d.protocol(where, e.Protocol),
+		Ports:    d.portRange(where+".ports", e.Ports), Err: e.Error}
 	if e.ICMP != nil {
 		out.ICMP = reach.ICMPType{Type: e.ICMP.Type, Code: e.ICMP.Code}
 	}

@@ -46,7 +46,8 @@ func rich() ports.Question {
 		World: reach.World{
 			Groups: []reach.Group{
 				{ID: "sg-b", Name: "b", Rules: []reach.Rule{
-					{IDs: []string{"sgr-1"}, Protocol: reach.TCP, Ports: reach.Range{First: 47000, Last: 47999}, Peer: reach.Peer{Group: reach.GroupRef{ID: "sg-a", Owner: "1", VPC: "vpc-1", Peering: "pcx-1", Status: "active"}}},
+					{IDs: []string{"sgr-1"}, Protocol: reach.TCP, Ports: reach.Range{First: 47000, Last: 47999},
+						Peer: reach.Peer{Group: reach.GroupRef{ID: "sg-a", Owner: "1", VPC: "vpc-1", Peering: "pcx-1", Status: "active"}}},
 					{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: any4, Peer: reach.Peer{CIDR: prefix("0.0.0.0/0")}},
 					{Direction: reach.Egress, Protocol: reach.AllProtocols, Ports: any4, Peer: reach.Peer{CIDR: prefix("::/0")}},
 					{Protocol: reach.ICMP, Ports: any4, ICMP: reach.ICMPType{Type: 8, Code: -1}, Peer: reach.Peer{PrefixList: "pl-1"}},
@@ -62,7 +63,8 @@ func rich() ports.Question {
 				{Number: 80, Protocol: reach.TCP, Ports: any4, Err: "unreadable"},
 			}}},
 			Middleboxes: map[reach.SubnetPair]string{{From: "subnet-eni-1", To: "subnet-eni-2"}: "vpce-1"},
-			RouteFaults: map[reach.SubnetPair]reach.RouteFault{{From: "b", To: "a"}: {Blackhole: true, Text: "t"}, {From: "a", To: "b"}: {Text: "u"}},
+			RouteFaults: map[reach.SubnetPair]reach.RouteFault{{From: "b", To: "a"}: {Blackhole: true, Text: "t"},
+				{From: "a", To: "b"}: {Text: "u"}},
 		},
 	}
 }
@@ -183,21 +185,22 @@ func TestBadFilesAreRefusedWithThePlaceAndTheReason(t *testing.T) {
 		return strings.Replace(good, old, new, 1)
 	}
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":              {"", "the file is cut: it ends after 0 bytes"},
-		"cut":                {good[:len(good)/2], "the file is cut: it ends after"},
-		"no JSON":            {"peers: 3\n", "line 1: invalid character"},
-		"other JSON":         {`{"schema":1,"checks":[]}`, "not written by muster ports --save"},
-		"newer":              {swap(`"schema": 1`, `"schema": 2`), "schema 2, and this muster reads schema 1"},
-		"no version":         {swap(`"schema": 1,`, ``), "no schema version"},
-		"an unknown field":   {swap(`"scope"`, `"scoop"`), `line 7: unknown field "scoop"`},
-		"another type":       {swap(`"self": 1`, `"self": "i-1"`), "self cannot be a string"},
-		"something after":    {good + "{}", "something after the document"},
-		"no such peer":       {swap(`"self": 1`, `"self": 7`), "self: there is no peer 7"},
-		"an address":         {swap(`"10.0.0.1"`, `"10.0.0.300"`), "peers[0].addresses: "},
-		"a protocol":         {swap(`"protocol": "tcp"`, `"protocol": "tpc"`), `.protocol: unknown protocol "tpc"`},
-		"a direction":        {swap(`"direction": "egress"`, `"direction": "out"`), `"out" is neither ingress nor egress`},
-		"a port":             {swap(`"ports": "47000-47999"`, `"ports": "47000-70000"`), "port 70000 is outside 0-65535"},
-		"two peers":          {swap(`"prefixList": "pl-1"`, `"prefixList": "pl-1", "cidr": "10.0.0.0/8"`), "exactly one of cidr, group and prefixList"},
+		"empty":            {"", "the file is cut: it ends after 0 bytes"},
+		"cut":              {good[:len(good)/2], "the file is cut: it ends after"},
+		"no JSON":          {"peers: 3\n", "line 1: invalid character"},
+		"other JSON":       {`{"schema":1,"checks":[]}`, "not written by muster ports --save"},
+		"newer":            {swap(`"schema": 1`, `"schema": 2`), "schema 2, and this muster reads schema 1"},
+		"no version":       {swap(`"schema": 1,`, ``), "no schema version"},
+		"an unknown field": {swap(`"scope"`, `"scoop"`), `line 7: unknown field "scoop"`},
+		"another type":     {swap(`"self": 1`, `"self": "i-1"`), "self cannot be a string"},
+		"something after":  {good + "{}", "something after the document"},
+		"no such peer":     {swap(`"self": 1`, `"self": 7`), "self: there is no peer 7"},
+		"an address":       {swap(`"10.0.0.1"`, `"10.0.0.300"`), "peers[0].addresses: "},
+		"a protocol":       {swap(`"protocol": "tcp"`, `"protocol": "tpc"`), `.protocol: unknown protocol "tpc"`},
+		"a direction":      {swap(`"direction": "egress"`, `"direction": "out"`), `"out" is neither ingress nor egress`},
+		"a port":           {swap(`"ports": "47000-47999"`, `"ports": "47000-70000"`), "port 70000 is outside 0-65535"},
+		"two peers": {swap(`"prefixList": "pl-1"`, `"prefixList": "pl-1", "cidr": "10.0.0.0/8"`),
+			"exactly one of cidr, group and prefixList"},
 		"an unknown profile": {swap(`"ports": "ignite2"`, `"ports": "ignit2"`), "did you mean ignite2"},
 		"no name":            {swap(`"name": "i-1"`, `"name": ""`), "peers[0]: the name is empty"},
 	} {

@@ -145,8 +145,9 @@ func encodeGroup(g reach.Group) group {
 }
 
 func encodeRule(r reach.Rule) rule {
-	out := rule{IDs: r.IDs, Direction: r.Direction.String(), Protocol: r.Protocol.String(), Ports: r.Ports.String(), PrefixList: r.Peer.PrefixList,
-		Error: redact.Text(r.Err), Text: redact.Text(r.Text)}
+	out := rule{IDs: r.IDs, Direction: r.Direction.String(), Protocol: r.Protocol.String(), Ports: r.Ports.String(),
+		PrefixList: r.Peer.PrefixList,
+		Error:      redact.Text(r.Err), Text: redact.Text(r.Text)}
 	if r.ICMP != (reach.ICMPType{}) {
 		out.ICMP = &icmp{r.ICMP.Type, r.ICMP.Code}
 	}
@@ -162,7 +163,8 @@ func encodeRule(r reach.Rule) rule {
 func encodeACL(a reach.ACL) acl {
 	out := acl{ID: a.ID, Subnets: slices.Sorted(slices.Values(a.Subnets)), Unread: encodeUnread(a.Unread)}
 	for _, e := range a.Entries {
-		entry := aclEntry{Number: e.Number, Direction: e.Direction.String(), Allow: e.Allow, Protocol: e.Protocol.String(), Ports: e.Ports.String(),
+		entry := aclEntry{Number: e.Number, Direction: e.Direction.String(), Allow: e.Allow, Protocol: e.Protocol.String(),
+			Ports: e.Ports.String(),
 			Error: redact.Text(e.Err)}
 		if e.ICMP != (reach.ICMPType{}) {
 			entry.ICMP = &icmp{e.ICMP.Type, e.ICMP.Code}

@@ -112,11 +112,13 @@ func probe(ctx context.Context, verb string) {
 			found[what] = err.Error()
 		}
 	}
-	for _, path := range []string{"/etc/ecs/ecs.config", "/var/lib/ecs/data/agent.db", "/var/log/ecs/ecs-init.log", "/proc/1/net/tcp", "/root/secret"} {
+	for _, path := range []string{"/etc/ecs/ecs.config", "/var/lib/ecs/data/agent.db", "/var/log/ecs/ecs-init.log", "/proc/1/net/tcp",
+		"/root/secret"} {
 		_, err := os.ReadFile(path)
 		note("read "+path, err)
 	}
-	for _, path := range []string{"/etc/ecs/probe", "/etc/systemd/system/probe", "/run/muster/probe", "/var/lib/muster/probe", "/usr/bin/probe", "/var/log/ecs/probe"} {
+	for _, path := range []string{"/etc/ecs/probe", "/etc/systemd/system/probe", "/run/muster/probe", "/var/lib/muster/probe",
+		"/usr/bin/probe", "/var/log/ecs/probe"} {
 		note("write "+path, os.WriteFile(path, nil, 0o600))
 	}
 	note("console", console(verb))

@@ -18,8 +18,9 @@ func surroundingsRows() []row {
 	return append(append(brokenPipeRows(), environmentRows()...), []row{
 		{name: "together/config-edited", command: "bootstrap",
 			inject: "while ECS responds slowly, another program appends a line to ecs.config", takes: 10 * time.Second,
-			must: "ecs.config has both the cluster and that line",
+			must: "ecs.config has both the cluster and that line", with: notStarted,
 			play: func(r *rig) {
+				r.broken(r.Write(ecsConfig, []byte("ECS_LOGLEVEL=debug\n")))
 				r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Delay: 4 * time.Second, Times: 1})
 				p := r.start(bootstrap, how{})
 				wait(2 * time.Second)

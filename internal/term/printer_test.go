@@ -9,7 +9,7 @@ import (
 )
 
 func TestPrinterAlignsLabelsAndKeepsCommandsWhole(t *testing.T) {
-	print := func(p *Printer) {
+	write := func(p *Printer) {
 		p.Title(Red, "Problem: a\x1b[2Jb")
 		p.Verdict(Red, "✗", "fail", "ports: closed for everyone else")
 		p.Labelled("why", "one line that is long", "  an indented line that is long")
@@ -57,7 +57,7 @@ func TestPrinterAlignsLabelsAndKeepsCommandsWhole(t *testing.T) {
 		}},
 	} {
 		var out strings.Builder
-		print(NewPrinter(&out, c.style))
+		write(NewPrinter(&out, c.style))
 		if want := strings.Join(c.want, "\n") + "\n"; out.String() != want {
 			t.Errorf("%s:\n%s\nwant:\n%s", name, out.String(), want)
 		}

@@ -355,14 +355,14 @@ func (e *evaluation) asleepLine() string {
 	return some(parts)
 }
 
-// Text returns text such as "sleeps since 2026-11-26T19:00:00Z, and wakes at 2026-11-30T05:00:00Z".
+// Text returns text such as "has been asleep since 2026-11-26T19:00:00Z and wakes at 2026-11-30T05:00:00Z".
 func (s *Sleep) Text() string {
-	text := "sleeps"
+	text := "is asleep"
 	if !s.Since.IsZero() {
-		text += " since " + stamp(s.Since)
+		text = "has been asleep since " + stamp(s.Since)
 	}
 	if s.Wake != nil {
-		return text + ", and wakes at " + stamp(s.Wake.At)
+		return text + " and wakes at " + stamp(s.Wake.At)
 	}
-	return text + ", and it is not known when it wakes"
+	return text + "; when it wakes is unknown"
 }

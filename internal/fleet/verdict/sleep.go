@@ -302,7 +302,7 @@ func (e *evaluation) sleepProblems(g *Group) {
 	}
 	worse(&g.Status, &g.Wrong, Warn, "asleep, nothing wakes it")
 	e.add(
-		Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s sleeps, and nothing that is scheduled wakes it", g.Name),
+		Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s is asleep, and no scheduled action wakes it", g.Name),
 			Why: []string{s.Cause, s.NoWake},
 			Fix: fix.Do(
 				"Wake it by hand:",

@@ -36,14 +36,14 @@ func fleetCommand(log *slog.Logger) *cobra.Command {
 	var f fleetFlags
 	cmd := &cobra.Command{
 		Use:   "fleet",
-		Short: "Show the state of a whole cluster, and when it wakes",
-		Long: `Show the state of a cluster from any machine with credentials: its instances, services and
-Auto Scaling groups. The first line is the verdict. Below it are the evidence and the fix.
-For a group that is asleep, it shows since when, by what, and when it wakes.
+		Short: "Show how a whole cluster is, and when it sleeps",
+		Long: `Show how a cluster is: its instances, services and Auto Scaling groups, from any machine
+with credentials. The first line is the verdict; below it stand the evidence and the fix.
+A group that went dark says since when, by what, and when it wakes.
 
-It changes nothing, and needs the permissions of packaging/iam/fleet.json. If a permission
-is missing, that part is unknown, and the message names the action. It makes at most 12
-calls, and 3 per 100 instances, 1 per 10 services and 2 per 100 tasks, at most 20 a second.`,
+It changes nothing, and needs the permissions of packaging/iam/fleet.json. What it may not
+read is unknown, and it names the action. It makes at most 12 calls, and 3 per 100
+instances, 1 per 10 services and 2 per 100 tasks, at most 20 a second.`,
 		Example: `  muster fleet --cluster prod
   muster fleet --all --no-tasks                       # every cluster of the region, fewer calls
   muster fleet --cluster prod --watch                 # again every 30 s

@@ -302,7 +302,7 @@ func (e *evaluation) sleepProblems(g *Group) {
 	}
 	worse(&g.Status, &g.Wrong, Warn, "asleep, nothing wakes it")
 	e.add(
-		Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s sleeps, and nothing that is scheduled wakes it", g.Name),
+		Problem{ID: "group-no-wake", Status: Warn, Summary: fmt.Sprintf("group %s is asleep, and no scheduled action wakes it", g.Name),
 			Why: []string{s.Cause, s.NoWake},
 			Fix: fix.Do(
 				"Wake it by hand:",
@@ -355,14 +355,14 @@ func (e *evaluation) asleepLine() string {
 	return some(parts)
 }
 
-// Text returns text such as "sleeps since 2026-11-26T19:00:00Z, and wakes at 2026-11-30T05:00:00Z".
+// Text returns text such as "has been asleep since 2026-11-26T19:00:00Z and wakes at 2026-11-30T05:00:00Z".
 func (s *Sleep) Text() string {
-	text := "sleeps"
+	text := "is asleep"
 	if !s.Since.IsZero() {
-		text += " since " + Stamp(s.Since)
+		text = "has been asleep since " + Stamp(s.Since)
 	}
 	if s.Wake != nil {
-		return text + ", and wakes at " + Stamp(s.Wake.At)
+		return text + " and wakes at " + Stamp(s.Wake.At)
 	}
-	return text + ", and it is not known when it wakes"
+	return text + "; when it wakes is unknown"
 }

@@ -110,7 +110,7 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 				s.Cause == "" {
 				t.Errorf("%s: %+v\n%s, problems %+v", v.Status, s, v.Line, v.Problems)
 			}
-			if c.status == Pass && (!strings.HasPrefix(v.Line, "Asleep: group workers sleeps") || v.Services[0].Wrong != "asleep") {
+			if c.status == Pass && (!strings.HasPrefix(v.Line, "Asleep: group workers ") || v.Services[0].Wrong != "asleep") {
 				t.Errorf("%q, service %q", v.Line, v.Services[0].Wrong)
 			}
 		})

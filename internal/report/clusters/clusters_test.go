@@ -199,7 +199,7 @@ func TestTheFirstLineAndTheExitCodeAgree(t *testing.T) {
 	}{
 		"healthy": {"Healthy: 12 of 12 container instances connected, 2 of 2 services at the desired count", exitcode.Healthy},
 		"sick":    {"Problem: 1 of 12 container instances is not connected to ECS", exitcode.Failed},
-		"dark":    {"Asleep: group prod-workers sleeps since 2026-11-27T19:00:05Z, and wakes at 2026-11-30T05:00:00Z", exitcode.Healthy},
+		"dark":    {"Asleep: group prod-workers has been asleep since 2026-11-27T19:00:05Z and wakes at 2026-11-30T05:00:00Z", exitcode.Healthy},
 		"denied":  {"Unknown: could not read the groups: autoscaling:DescribeAutoScalingGroups is not allowed", exitcode.Undetermined},
 	} {
 		d := document(name)

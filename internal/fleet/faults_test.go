@@ -237,6 +237,19 @@ func TestOverlappingVPCs(t *testing.T) {
 	}
 }
 
+// Finding F3: a public address was UNKNOWN only with a hint at IAM.
+func TestAPublicAddressIsNamedAsOne(t *testing.T) {
+	_, api := judgeable(t)
+	f := discover(t, api, fleet.Selector{Addresses: addrs("10.0.2.5", "203.0.113.7")})
+	const want = "203.0.113.7 is a public address, over which a reference to a group does not hold: pass the private address"
+	if got := strings.Join(f.Notes, "\n"); !strings.Contains(got, want) {
+		t.Errorf("notes %q", got)
+	}
+	if v := verdict(t, f, "10.0.2.5", "203.0.113.7"); v.Status != reach.Unknown || !strings.Contains(v.Sentence(), want) {
+		t.Errorf("%s", v.Sentence())
+	}
+}
+
 func TestAnUnreachableAPINamesTheAction(t *testing.T) {
 	s, api := judgeable(t)
 	s.Close()

@@ -155,6 +155,10 @@ func (l *lookup) byAddress(m member) (reach.Endpoint, bool) {
 	switch {
 	case len(owners) == 0 && l.atErr != nil:
 		return unknown(m, l.fleet.unread(l.atErr)), true
+	case len(owners) == 0 && public(m.addr):
+		why := m.name + " is a public address, over which a reference to a group does not hold: pass the private address"
+		l.fleet.note("%s", why)
+		return unknown(m, reach.Unread{Reason: why}), true
 	case len(owners) == 0:
 		l.fleet.note("no network interface of this region owns %s", m.addr)
 		return unknown(m, l.missing("no network interface of this region owns "+m.name)), true
@@ -168,6 +172,9 @@ func (l *lookup) byAddress(m member) (reach.Endpoint, bool) {
 	}
 	return l.onInterface(m, owners[0]), true
 }
+
+// public reports whether the address can be a public one of an instance. EC2 finds interfaces by their private addresses.
+func public(a netip.Addr) bool { return a.Is4() && a.IsGlobalUnicast() && !a.IsPrivate() }
 
 // inOurVPC selects the interface in the VPC of another member, if several VPCs contain the address.
 func (l *lookup) inOurVPC(owners []awsapi.Interface) []awsapi.Interface {

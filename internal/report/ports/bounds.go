@@ -1,6 +1,13 @@
 package ports
 
-import "muster/reach"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"muster/internal/base/plural"
+	"muster/reach"
+)
 
 // Bounds of a report. In a fleet whose rules name every peer by address there are as many blocks as pairs. Its report
 // stays under 1 MB in each format, and --all lifts the bounds on blocks and names.
@@ -43,4 +50,36 @@ func (s *spelled) rules(all []reach.Opening) []Fix {
 		out = append(out, Fix{f.Command(), f.CloudFormation(), f.Terraform()})
 	}
 	return out
+}
+
+// maxRules is the default quota "Inbound or outbound rules per security group" (Amazon VPC user guide, quotas). It counts
+// each direction on its own.
+const maxRules = 60
+
+// quota returns comments about the groups that would have more rules than the default quota.
+func (r *Report) quota(openings []reach.Opening) string {
+	type side struct {
+		group     string
+		direction reach.Direction
+	}
+	rules := map[side]int{}
+	for _, o := range openings {
+		rules[side{o.Group, o.Direction}] += len(o.Ports)
+	}
+	for _, g := range r.question.World.Groups {
+		for i := range g.Rules {
+			if s := (side{g.ID, g.Rules[i].Direction}); rules[s] > 0 {
+				rules[s]++
+			}
+		}
+	}
+	var out []string
+	for s, n := range rules {
+		if n > maxRules {
+			out = append(out, fmt.Sprintf("\n# %s would have %s: the default quota is %d. Name a group or a CIDR instead of addresses, or raise the quota.\n",
+				s.group, plural.Count(n, s.direction.String()+" rule"), maxRules))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, "")
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -291,5 +292,30 @@ func TestBrowsersDoNotBreakIDsInSentences(t *testing.T) {
 	want := `at <span class="id">i-1,</span> rule &lt;b&gt; of <span class="id">sg-a</span> ` + strings.Repeat("x-", 30)
 	if got := htmlText("at i-1, rule <b> of sg-a " + strings.Repeat("x-", 30)); got != want {
 		t.Errorf("%s", got)
+	}
+}
+
+// Finding F3: fixes that exceed the default quota of 60 rules per group and direction.
+func TestTheFixFileNamesGroupsBeyondTheQuota(t *testing.T) {
+	for present, want := range map[int]bool{58: false, 59: true} {
+		peers, w := world(t, 3)
+		for i := range w.Groups {
+			for n := range present {
+				w.Groups[i].Rules = append(w.Groups[i].Rules, reach.Rule{Protocol: reach.UDP, Ports: reach.Range{First: uint16(n + 1), Last: uint16(n + 1)},
+					Peer: reach.Peer{CIDR: netip.MustParsePrefix("192.0.2.1/32")}})
+			}
+			w.Groups[i].Rules = slices.DeleteFunc(w.Groups[i].Rules, func(r reach.Rule) bool {
+				return r.Direction == reach.Ingress && r.Protocol == reach.TCP
+			})
+		}
+		r, err := Judge(Question{Scope: "cluster prod", Self: -1, Peers: peers, World: w, Needs: []reach.Need{{Protocol: reach.TCP, Ports: reach.Range{First: 9000, Last: 9000}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// sg-cache lacks two rules: for its own members, and for those of sg-batch.
+		text := r.FixFile("cli")
+		if got := strings.Contains(text, "# sg-cache would have 61 ingress rules: the default quota is 60."); got != want {
+			t.Errorf("%d rules: %t\n%s", present, got, text)
+		}
 	}
 }

@@ -289,7 +289,8 @@ func (o *Outcome) fixes() int { return max(o.FixCount, len(o.Fixes)) }
 // FixFile returns a file with every distinct rule, in one of reach.FixFormats.
 func (r *Report) FixFile(format string) string {
 	open := func(n reach.Need, o reach.Outcome) bool { return r.status(n, o) == reach.Open }
-	return reach.FixFile(format, r.Scope, reach.Openings(open, r.matrices...))
+	openings := reach.Openings(open, r.matrices...)
+	return reach.FixFile(format, r.Scope, openings) + r.quota(openings)
 }
 
 // judgedPairs counts the pairs of a block, without the pairs of an endpoint with itself.

@@ -87,13 +87,13 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
 	}
 	if q.Region != "" && !cluster.IsRegion(q.Region) {
-		return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", q.Region))
+		return nil, exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is not a region such as eu-west-1", q.Region))
 	}
 	if p.api, err = h.AWS(ctx, cmp.Or(q.Region, i.Identity.Region)); err != nil {
 		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
 	if p.api.Region() == "" {
-		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
+		return nil, exitcode.Wrap(exitcode.Usage, errors.New("region unknown: pass --region"))
 	}
 	return p, nil
 }
@@ -161,7 +161,7 @@ func (p *Place) discover(ctx context.Context) (fleet.Fleet, error) {
 	return fleet.Discover(ctx, p.api, p.selector)
 }
 
-// dialTimeout is the timeout of all dials together.
+// dialTimeout limits the total time of all dials.
 const dialTimeout = 10 * time.Second
 
 func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result {

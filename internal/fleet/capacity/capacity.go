@@ -234,7 +234,7 @@ func (r *reader) instances(ctx context.Context, t fit.Task) ([]fit.Instance, err
 	for i := range all {
 		one := instance(&all[i], placed[all[i].ARN], unread)
 		if managed[all[i].Provider] {
-			one.NotJudged = "ECS manages this instance and launches others as tasks need them: muster does not judge its placement"
+			one.NotJudged = "ECS manages this instance and launches others as tasks need them: muster does not evaluate its placement"
 		}
 		interfaces(&one, limits, unread)
 		out = append(out, one)
@@ -321,7 +321,7 @@ func instance(i *inventory.Instance, tasks []fit.Placed, unread string) fit.Inst
 		out.Groups = append(out.Groups, t.Group)
 	}
 	if i.Kind == inventory.External {
-		out.NotJudged = "it is an external instance (ECS Anywhere), which muster does not judge"
+		out.NotJudged = "it is an external instance (ECS Anywhere), which muster does not evaluate"
 	}
 	gpus(&out, unread)
 	return out

@@ -123,7 +123,7 @@ func TestWhateverTheEngineSendsTakesLittleMemory(t *testing.T) {
 		"an entry of a list without an end": {"list", func(w io.Writer) { endless(w, `[{"Id":"a","Command":"`) }, 0, "an entry of the list has more than 4 MiB"},
 		"labels without an end":             {"list", func(w io.Writer) { endless(w, `[{"Id":"a","Labels":{"com.amazonaws.ecs.x":"`) }, 0, "an entry of the list has more than 4 MiB"},
 		"an event without an end":           {"events", func(w io.Writer) { endless(w, `{"Action":"start","x":"`) }, 0, "an event has more than 4 MiB"},
-		"an inspection without an end":      {"inspect", func(w io.Writer) { endless(w, `{"Id":"`) }, 0, "the answer has more than 4 MiB"},
+		"an inspection without an end":      {"inspect", func(w io.Writer) { endless(w, `{"Id":"`) }, 0, "the response has more than 4 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

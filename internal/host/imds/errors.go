@@ -58,7 +58,7 @@ var remedies = map[Kind]string{
 	Broken:      "The service returns errors; if they continue, stop and start the instance",
 	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
 	Unknown:     "The state of the metadata service is unknown",
-	Malformed:   "Something other than the metadata service answers at this address",
+	Malformed:   "Something other than the metadata service responds at this address",
 }
 
 // turnedOff is the variable that disables the SDK's client. Its error has no type of its own, but contains the name of
@@ -119,7 +119,7 @@ func (o *outcome) failure(err error) *Error {
 	case o.status >= 400:
 		return &Error{Kind: Refused, Err: o.problem()}
 	case o.err != nil && isTimeout(o.err), errors.Is(err, context.DeadlineExceeded):
-		return &Error{Kind: TimedOut, Err: errors.New("no answer in time")}
+		return &Error{Kind: TimedOut, Err: errors.New("no response in time")}
 	case o.err != nil:
 		return &Error{Kind: Unreachable, Err: innermost(o.err)}
 	default:

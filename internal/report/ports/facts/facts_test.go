@@ -183,15 +183,15 @@ func TestBadFilesAreRefusedWithThePlaceAndTheReason(t *testing.T) {
 		return strings.Replace(good, old, new, 1)
 	}
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":              {"", "the file is cut: it ends after 0 bytes"},
-		"cut":                {good[:len(good)/2], "the file is cut: it ends after"},
+		"empty":              {"", "the file is truncated: it ends after 0 bytes"},
+		"cut":                {good[:len(good)/2], "the file is truncated: it ends after"},
 		"no JSON":            {"peers: 3\n", "line 1: invalid character"},
 		"other JSON":         {`{"schema":1,"checks":[]}`, "not written by muster ports --save"},
 		"newer":              {swap(`"schema": 1`, `"schema": 2`), "schema 2, and this muster reads schema 1"},
 		"no version":         {swap(`"schema": 1,`, ``), "no schema version"},
 		"an unknown field":   {swap(`"scope"`, `"scoop"`), `line 7: unknown field "scoop"`},
 		"another type":       {swap(`"self": 1`, `"self": "i-1"`), "self cannot be a string"},
-		"something after":    {good + "{}", "something after the document"},
+		"something after":    {good + "{}", "unexpected data after the document"},
 		"no such peer":       {swap(`"self": 1`, `"self": 7`), "self: there is no peer 7"},
 		"an address":         {swap(`"10.0.0.1"`, `"10.0.0.300"`), "peers[0].addresses: "},
 		"a protocol":         {swap(`"protocol": "tcp"`, `"protocol": "tpc"`), `.protocol: unknown protocol "tpc"`},

@@ -55,7 +55,7 @@ func TestAFailureSkipsWhatNeedsIt(t *testing.T) {
 	}
 }
 
-func TestWhatCouldNotLookBlocksNothing(t *testing.T) {
+func TestAnUndeterminedCheckBlocksNothing(t *testing.T) {
 	for _, status := range []check.Status{check.Unknown, check.Skip, check.Warn} {
 		results := check.Run(t.Context(), []check.Check{does("need", status), does("leaf", check.Pass, "need")})
 		if results[1].Status != check.Pass {

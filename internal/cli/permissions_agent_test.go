@@ -29,7 +29,7 @@ func considered(t *testing.T, s *sandbox.Sandbox) string {
 	}
 	now := time.Now()
 	healer.Evaluate(t.Context(), registration.Snapshot{State: registration.Disconnected, Cluster: "prod",
-		ECS: registration.Word{At: now, EC2: "i-0123456789abcdef0", Status: "ACTIVE", Off: 3, OffSince: now.Add(-2 * time.Hour)}})
+		ECS: registration.ECSStatus{At: now, EC2: "i-0123456789abcdef0", Status: "ACTIVE", Off: 3, OffSince: now.Add(-2 * time.Hour)}})
 	return said.String()
 }
 

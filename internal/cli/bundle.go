@@ -30,6 +30,7 @@ func (f *bundleFlags) add(cmd *cobra.Command) {
 		StringVar(&f.file, "bundle", "", "Also write a bundle for a support case, without secrets, to this .tar.gz file. -: standard output.")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "List what the bundle would contain, without collecting it.")
 	cmd.Flags().StringSliceVar(&f.include, "include", nil, "Add to the bundle: "+strings.Join(bundle.Extras(), ", ")+".")
+	_ = cmd.RegisterFlagCompletionFunc("include", cobra.FixedCompletions(bundle.Extras(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // check returns an error for flags that contradict each other. If the bundle goes to standard output, all other output

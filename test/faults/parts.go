@@ -126,7 +126,7 @@ const (
 	portal = "<!DOCTYPE html><html><head><title>Guest Wi-Fi</title></head><body>Please log in</body></html>"
 )
 
-// first applies spoil, which injects a fault, to the first n requests.
+// first applies the fault spoil to the first n requests.
 func first(n int64, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	var seen atomic.Int64
 	return func(behind http.Handler) http.Handler {
@@ -141,7 +141,7 @@ func first(n int64, spoil func(http.Handler) http.Handler) func(http.Handler) ht
 	}
 }
 
-// at applies spoil, which injects a fault, to the requests whose path contains text.
+// at applies the fault spoil to the requests whose path contains text.
 func at(text string, spoil func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(behind http.Handler) http.Handler {
 		bad := spoil(behind)

@@ -20,8 +20,8 @@ const (
 	dimInstance  = "InstanceId"
 )
 
-// row holds one minute of a cluster, a service, or a container name of a service. It has the gauges at the end of the
-// minute, and the growth of the counters in it.
+// row holds the values of one minute for a cluster, a service, or a container name in a service: the gauges at its end,
+// and the increase of the counters.
 type row struct {
 	containers.Gauges
 	containers.Counters

@@ -47,9 +47,9 @@ func TestDockerAsTheCause(t *testing.T) {
 		says   string
 	}{
 		"down":           {cause: "docker-not-running", says: "not running"},
-		"hung":           {listen: true, cause: "docker-hung", says: "does not answer"},
+		"hung":           {listen: true, cause: "docker-hung", says: "does not respond"},
 		"not for us":     {engine: engine{ping: fmt.Errorf("x: %w", dockerapi.ErrDenied)}, cause: "introspection-refused", says: "no permission"},
-		"no container":   {engine: engine{}, cause: "introspection-refused", says: "there is no container ecs-agent"},
+		"no container":   {engine: engine{}, cause: "introspection-refused", says: "no ecs-agent container"},
 		"cannot be seen": {engine: engine{inspect: errors.New("inspecting: no")}, cause: "introspection-refused", says: "inspecting: no"},
 		"out of memory": {engine: engine{there: true, container: dockerapi.AgentContainer{OOMKilled: true}}, cause: "agent-out-of-memory",
 			says: "it ran out of memory"},

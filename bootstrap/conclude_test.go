@@ -31,8 +31,8 @@ func awaited(t *testing.T, state string, hook sandbox.Hook, plan sandbox.AgentPl
 	return m.set("CLUSTER", "prod", "LIFECYCLE_HOOK", "ready", "CFN_STACK", "stack", "CFN_RESOURCE", "Workers")
 }
 
-// told returns what the hook, the stack and the group have received.
-func (m *machine) told() string {
+// received returns what the hook, the stack and the group have received.
+func (m *machine) received() string {
 	hook, stack := m.Hook("ready").Result, "-"
 	if hook == "" {
 		hook = "-"
@@ -47,25 +47,23 @@ func TestVerdictIsSentToAllReceivers(t *testing.T) {
 	t.Parallel()
 	failing := sandbox.AgentPlan{Hold: true}
 	for name, test := range map[string]struct {
-		plan  sandbox.AgentPlan
-		state string
-		set   []string
-		exit  int
-		told  string
+		plan     sandbox.AgentPlan
+		state    string
+		set      []string
+		exit     int
+		received string
 	}{
-		"registered":        {told: "CONTINUE, SUCCESS by CFN_V1, Healthy"},
-		"registered, sigv4": {set: []string{"CFN_AUTH", "sigv4"}, told: "CONTINUE, SUCCESS by AWS4-HMAC-SHA256, Healthy"},
-		"failed":            {plan: failing, exit: 10, told: "-, FAILURE by CFN_V1, Healthy"},
-		"failed, sigv4":     {plan: failing, set: []string{"CFN_AUTH", "sigv4"}, exit: 10, told: "-, FAILURE by AWS4-HMAC-SHA256, Healthy"},
-		"failed, abandon":   {plan: failing, set: []string{"ON_FAILURE", "abandon"}, exit: 10, told: "ABANDON, FAILURE by CFN_V1, Healthy"},
-		"failed, unhealthy": {plan: failing, set: []string{"ON_FAILURE", "unhealthy"}, exit: 10,
-			told: "ABANDON, FAILURE by CFN_V1, Healthy"},
-		"failed, unhealthy only": {plan: failing, set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, exit: 10,
-			told: "-, FAILURE by CFN_V1, Unhealthy"},
-		"registered, unhealthy": {set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, told: "-, SUCCESS by CFN_V1, Healthy"},
-		"warm, stopped":         {state: "Warmed:Stopped", set: []string{"ON_FAILURE", "unhealthy"}, exit: 12, told: "CONTINUE, -, Healthy"},
-		"warm, running":         {state: "Warmed:Running", exit: 12, told: "CONTINUE, -, Healthy"},
-		"warm, hibernated":      {state: "Warmed:Hibernated", exit: 12, told: "CONTINUE, -, Healthy"},
+		"registered":             {received: "CONTINUE, SUCCESS by CFN_V1, Healthy"},
+		"registered, sigv4":      {set: []string{"CFN_AUTH", "sigv4"}, received: "CONTINUE, SUCCESS by AWS4-HMAC-SHA256, Healthy"},
+		"failed":                 {plan: failing, exit: 10, received: "-, FAILURE by CFN_V1, Healthy"},
+		"failed, sigv4":          {plan: failing, set: []string{"CFN_AUTH", "sigv4"}, exit: 10, received: "-, FAILURE by AWS4-HMAC-SHA256, Healthy"},
+		"failed, abandon":        {plan: failing, set: []string{"ON_FAILURE", "abandon"}, exit: 10, received: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy":      {plan: failing, set: []string{"ON_FAILURE", "unhealthy"}, exit: 10, received: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy only": {plan: failing, set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, exit: 10, received: "-, FAILURE by CFN_V1, Unhealthy"},
+		"registered, unhealthy":  {set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, received: "-, SUCCESS by CFN_V1, Healthy"},
+		"warm, stopped":          {state: "Warmed:Stopped", set: []string{"ON_FAILURE", "unhealthy"}, exit: 12, received: "CONTINUE, -, Healthy"},
+		"warm, running":          {state: "Warmed:Running", exit: 12, received: "CONTINUE, -, Healthy"},
+		"warm, hibernated":       {state: "Warmed:Hibernated", exit: 12, received: "CONTINUE, -, Healthy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,8 +73,8 @@ func TestVerdictIsSentToAllReceivers(t *testing.T) {
 			}
 			_, err := m.mustConfigure().verify()
 			wantExit(t, err, test.exit)
-			if got := m.told(); got != test.told {
-				t.Errorf("told %s, want %s", got, test.told)
+			if got := m.received(); got != test.received {
+				t.Errorf("received %s, want %s", got, test.received)
 			}
 		})
 	}
@@ -86,7 +84,7 @@ func TestFailedBootstrapSendsSignalsAtOnce(t *testing.T) {
 	t.Parallel()
 	m := awaited(t, "", sandbox.Hook{}, sandbox.AgentPlan{}).set("CLUSTER", "prdo", "ON_FAILURE", "abandon")
 	wantExit(t, m.configure(), exitcode.BadConfiguration)
-	if got := m.told(); got != "ABANDON, FAILURE by CFN_V1, Healthy" {
+	if got := m.received(); got != "ABANDON, FAILURE by CFN_V1, Healthy" {
 		t.Error(got)
 	}
 	report := m.report()
@@ -117,7 +115,7 @@ func TestUndeterminedOutcomeSendsNoFailure(t *testing.T) {
 	m.set("LIFECYCLE_HOOK", "ready")
 	_, err = m.verify()
 	wantExit(t, err, exitcode.Undetermined)
-	if got := m.told(); got != "-, -, Healthy" {
+	if got := m.received(); got != "-, -, Healthy" {
 		t.Error(got)
 	}
 	wantText(t, m.log.String(), "ends with its default result")
@@ -139,7 +137,7 @@ func TestTheHookIsKeptWaiting(t *testing.T) {
 	if err != nil || m.Hook("ready").TimedOut {
 		t.Errorf("%v %v", report, err)
 	}
-	if got := m.told(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
+	if got := m.received(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
 		t.Error(got)
 	}
 }
@@ -450,7 +448,7 @@ func TestInvalidSettingsAreSignaled(t *testing.T) {
 	err := m.configure()
 	wantExit(t, err, exitcode.BadConfiguration)
 	wantText(t, whole(err), `MUSTER_TIMEOUT="ten": not a duration`)
-	if got := m.told(); got != "ABANDON, FAILURE by CFN_V1, Healthy" {
+	if got := m.received(); got != "ABANDON, FAILURE by CFN_V1, Healthy" {
 		t.Error(got)
 	}
 	m = boot(t, sandbox.Options{}).set("TIMEOUT", "ten")

@@ -195,7 +195,7 @@ func TestIMDSFailuresAreUndeterminedAndExplained(t *testing.T) {
 		says  string
 	}{
 		"hop limit": {sandbox.HopLimit(), "hop limit"},
-		"slow":      {sandbox.Fault{Service: sandbox.IMDS, Delay: time.Minute}, "no answer in time"},
+		"slow":      {sandbox.Fault{Service: sandbox.IMDS, Delay: time.Minute}, "no response in time"},
 		"disabled":  {sandbox.IMDSDisabled(), "--http-endpoint enabled"},
 		"401":       {sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic", Status: 401}, "HTTP status 401"},
 		"404":       {sandbox.Fault{Service: sandbox.IMDS, Action: "/latest/dynamic", Status: 404}, "does not have this path"},

@@ -10,9 +10,8 @@ type pace struct {
 	// connects some seconds after it has registered, and a few minutes without a connection are normal (AWS, "ECS
 	// container agent connection"), so the waits add up to more than five minutes.
 	confirm []time.Duration
-	// settle is the wait before the first of these calls, and half as long again at most: the
-	// agent connects a second or two after it has registered. Asked at once, ECS mostly
-	// answers "not connected", and the call is wasted.
+	// settle is the minimum wait before the first of these calls. Jitter adds up to half of it. The agent connects a
+	// second or two after it has registered, so an immediate call would usually return "not connected".
 	settle time.Duration
 
 	api     time.Duration // one optional API call, which delays the boot

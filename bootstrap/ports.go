@@ -42,7 +42,7 @@ func (r *run) checkPorts(ctx context.Context, report *bootreport.Report) {
 	r.openGate(ctx, report, found, certain)
 	switch {
 	case len(closed) == 0:
-		r.info("ports", "%s: no port is known to be closed; peers: %d, dialled: %s",
+		r.info("ports", "%s: no port is known to be closed; peers: %d, dialed: %s",
 			r.Config.Ports, len(found.Peers)-1, cmp.Or(found.Contacts(), "none"))
 	case r.Config.PortsPolicy == config.PortsFail:
 		report.Outcome, report.ExitCode = bootreport.PortsClosed, exitcode.Failed
@@ -61,9 +61,9 @@ func (r *run) openGate(ctx context.Context, report *bootreport.Report, found *po
 	self := gate.Self{Cluster: r.wanted.Text, ARN: report.ContainerInstanceARN}
 	switch state := found.Gate(); {
 	case state != gate.Open:
-		r.info("gate", "attribute %s stays as it is: the ports are %s", r.Config.Gate, state)
+		r.info("gate", "attribute %s is unchanged: the ports are %s", r.Config.Gate, state)
 	case filtered:
-		r.info("gate", "attribute %s stays as it is: probes got no answer although the rules are open", r.Config.Gate)
+		r.info("gate", "attribute %s is unchanged: probes got no response although the rules are open", r.Config.Gate)
 	case r.confirmed == nil || r.confirmed.err != nil || r.confirmed.instance.EC2InstanceID != r.Identity.InstanceID:
 		r.warnOfPorts(report, "attribute "+r.Config.Gate+" was not set: ECS has not confirmed that "+self.ARN+" is this instance")
 	default:

@@ -49,7 +49,7 @@ func TestRetrySendsOnlyUndeliveredSignals(t *testing.T) {
 	if hooks != 1 || signals != 2 {
 		t.Errorf("the hook was completed %d times, the stack signaled %d times", hooks, signals)
 	}
-	if got := m.told(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
+	if got := m.received(); got != "CONTINUE, SUCCESS by CFN_V1, Healthy" {
 		t.Error(got)
 	}
 	m.mustConfigure() // a new bootstrap starts from scratch

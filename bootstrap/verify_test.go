@@ -397,7 +397,7 @@ func (d *disconnected) ContainerInstance(context.Context, string, string) (awsap
 
 // A call that fails, or that the deadline interrupts, does not invalidate an earlier response.
 func TestLastResponseOfECSCounts(t *testing.T) {
-	gone := errors.New("ecs:DescribeContainerInstances: no answer in time")
+	gone := errors.New("ecs:DescribeContainerInstances: no response in time")
 	for name, c := range map[string]struct {
 		answers []string // one per call: "connected", "disconnected", "throttled"; later calls hang
 		cause   string   // empty if it registered
@@ -541,7 +541,7 @@ func TestInterruptedVerifySendsNoSignals(t *testing.T) {
 	wantOutcome(t, report, bootreport.Undetermined, "")
 	wantText(t, report.Line(), "interrupted")
 	if m.Hook("ready").Result != "" || m.InstanceHealth() != "Healthy" || len(m.Signals("stack")) != 0 {
-		t.Error("somebody was told")
+		t.Error("a signal was sent")
 	}
 }
 

@@ -49,7 +49,7 @@ func agentScenarios() []scenario {
 			says(failed + "dial tcp: lookup ecs.eu-west-1.amazonaws.com: no such host"),
 			[]string{"agent-dns-failure"},
 		},
-		{"the agent got no answer", says(failed + "dial tcp 52.94.1.1:443: i/o timeout"), []string{"network-timeout"}},
+		{"the agent got no response", says(failed + "dial tcp 52.94.1.1:443: i/o timeout"), []string{"network-timeout"}},
 		{"the agent was refused", says(failed + "dial tcp 10.0.0.7:3128: connect: connection refused"), []string{"connection-refused"}},
 		{"the agent met a full disk", says("Failed to save agent metadata to disk: no space left on device"), []string{"agent-disk-full"}},
 		{"an unknown error", says("Unable to turn the frobnicator: permission"), []string{"unrecognized"}},

@@ -126,10 +126,10 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-func TestEverydayLeavesOutTheDeep(t *testing.T) {
+func TestWithoutDeepLeavesOutTheDeep(t *testing.T) {
 	deep := does("path", check.Pass)
 	deep.Deep = true
-	if got := check.Everyday([]check.Check{does("imds", check.Pass), deep}); !slices.Equal(got, []string{"imds"}) {
+	if got := check.WithoutDeep([]check.Check{does("imds", check.Pass), deep}); !slices.Equal(got, []string{"imds"}) {
 		t.Errorf("got %q", got)
 	}
 }

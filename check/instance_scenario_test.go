@@ -54,7 +54,7 @@ func instanceScenarios() []scenario {
 		{"the token never comes", func(_ *testing.T, w *world) { w.Inject(sandbox.HopLimit()) }, []string{"imds-silent"}},
 		{"there is no metadata service", func(_ *testing.T, w *world) { w.IMDSDown() }, []string{"imds-unreachable"}},
 		{
-			"something else answers for the metadata service",
+			"something else responds for the metadata service",
 			metadata("dynamic/", 0, "<html>captive portal</html>"),
 			[]string{"imds-garbled"},
 		},

@@ -164,17 +164,17 @@ func OwnLimit(err error) []Finding {
 	if what == "" {
 		return nil
 	}
-	return CouldNotLook(ownlimit.Wrap(err), ownlimit.Fix(what))
+	return Undetermined(ownlimit.Wrap(err), ownlimit.Fix(what))
 }
 
-// CouldNotLook returns the finding of a check that could not be performed. The fix says what would allow it, such as an
+// Undetermined returns the finding of a check that could not be performed. The fix says what would allow it, such as an
 // IAM action. It may be zero.
-func CouldNotLook(why error, to fix.Fix) []Finding {
+func Undetermined(why error, to fix.Fix) []Finding {
 	return []Finding{{Status: Unknown, Summary: why.Error(), Fix: to}}
 }
 
-// Given returns run, or a function that skips the check if its source is not available.
-func Given(available bool, run func(context.Context) []Finding) func(context.Context) []Finding {
+// IfAvailable returns run, or a function that skips the check if its source is not available.
+func IfAvailable(available bool, run func(context.Context) []Finding) func(context.Context) []Finding {
 	if available {
 		return run
 	}

@@ -52,7 +52,7 @@ func TestNetworkFindings(t *testing.T) {
 		"nothing at the address": {"ecs-endpoints", func(_ *testing.T, w *world) {
 			w.net.addrs["ecs."] = "10.0.1.99"
 			w.net.answers["ecs."] = netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("no route to host")}
-		}, "fail endpoint-no-route: nothing answers at 10.0.1.99, the address of ecs.eu-central-1.amazonaws.com"},
+		}, "fail endpoint-no-route: nothing responds at 10.0.1.99, the address of ecs.eu-central-1.amazonaws.com"},
 		"no route of IPv6": {"ecs-endpoints", func(_ *testing.T, w *world) {
 			w.net.addrs["ecs."] = "2600:1f14::1"
 			w.net.answers["ecs."] = netpath.Answer{Kind: netpath.NoRoute, Err: errors.New("network is unreachable")}
@@ -95,16 +95,14 @@ func TestNetworkFindings(t *testing.T) {
 		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() },
 			"pass dns: all names resolve | 127.0.0.1: 127.0.0.1 (public)"},
 		"reached through the proxy": {"ecs-endpoints", behindProxy,
-			"pass ecs-endpoints: all ECS endpoints answer | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): " +
-				"reached, HTTP status 404"},
+			"pass ecs-endpoints: all ECS endpoints respond | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): reached, HTTP status 404"},
 		"a proxy that is down": {"ecs-endpoints", func(t *testing.T, w *world) { behindProxy(t, w); w.net.answers["proxy"] = refusedBy() },
-			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | " +
-				"https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
-		"a hook that cannot be told": {"ecs-endpoints", func(_ *testing.T, w *world) {
+			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
+		"a hook that cannot be completed": {"ecs-endpoints", func(_ *testing.T, w *world) {
 			w.Config.LifecycleHook = "ready"
 			w.net.answers["autoscaling"] = timedOut()
 		},
-			"warn endpoint-timeout: no answer from autoscaling.eu-central-1.amazonaws.com (52.94.1.4:443) |"},
+			"warn endpoint-timeout: no response from autoscaling.eu-central-1.amazonaws.com (52.94.1.4:443) |"},
 		"an old certificate": {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Expired, Err: errors.New("x509: expired")}),
 			"fail tls-expired: the certificate of ecs.eu-central-1.amazonaws.com has expired, or this host's clock is ahead"},
 		"gone since it resolved": {"ecs-endpoints", all(netpath.Answer{Kind: netpath.Unresolved, Err: errors.New("no such host")}),
@@ -298,15 +296,13 @@ func TestIPv6(t *testing.T) {
 		want     string
 	}{
 		"no IPv4": {netpath.Families{V6: true}, "", dual, nil, false,
-			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | " +
-				"ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com " +
-				"([2600:1f14::3]:443)"},
+			"pass ecs-endpoints: all ECS endpoints respond | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com ([2600:1f14::3]:443)"},
 		"set to ipv6": {netpath.Families{V4: true, V6: true}, setting + "IPv6\n", dual, nil, false,
-			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.api.aws"},
+			"pass ecs-endpoints: all ECS endpoints respond | ecs.eu-central-1.api.aws"},
 		"set to nonsense": {netpath.Families{V4: true, V6: true}, setting + "both\n", nil, nil, false,
-			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+			"pass ecs-endpoints: all ECS endpoints respond | ecs.eu-central-1.amazonaws.com"},
 		"both": {netpath.Families{V4: true, V6: true}, "", nil, nil, false,
-			"pass ecs-endpoints: all ECS endpoints answer | ecs.eu-central-1.amazonaws.com"},
+			"pass ecs-endpoints: all ECS endpoints respond | ecs.eu-central-1.amazonaws.com"},
 		"set to ipv4": {netpath.Families{V6: true}, setting + "ipv4\n", nil, noRoute, false,
 			"fail endpoint-no-route: /etc/ecs/ecs.config:2: ECS_INSTANCE_IP_COMPATIBILITY=ipv4, but this host has no IPv4 default route"},
 		"no route at all": {netpath.Families{}, "", nil, noRoute, false,

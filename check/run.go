@@ -97,7 +97,7 @@ func examine(ctx context.Context, c Check) Result {
 			Evidence: panicked.At, Fix: fix.Do("Report this error with the evidence above."),
 		}}
 	case err != nil:
-		found = CouldNotLook(fmt.Errorf("check %w", err), fix.Fix{})
+		found = Undetermined(fmt.Errorf("check %w", err), fix.Fix{})
 	}
 	r := newResult(c, found)
 	r.Took = time.Since(began)
@@ -126,7 +126,7 @@ func newResult(c Check, found []Finding) Result {
 	return r
 }
 
-// maxSummary is the maximum length of a summary, in runes. Together with the words before it, line 1 of the answer then
+// maxSummary is the maximum length of a summary, in runes. With the label before it, the first line of the output then
 // has at most 120.
 const maxSummary = 100
 

@@ -55,7 +55,7 @@ func TestAFailureSkipsWhatNeedsIt(t *testing.T) {
 	}
 }
 
-func TestWhatCouldNotLookBlocksNothing(t *testing.T) {
+func TestAnUndeterminedCheckBlocksNothing(t *testing.T) {
 	for _, status := range []check.Status{check.Unknown, check.Skip, check.Warn} {
 		results := check.Run(t.Context(), []check.Check{does("need", status), does("leaf", check.Pass, "need")})
 		if results[1].Status != check.Pass {
@@ -103,7 +103,7 @@ func TestACheckThatHangsIsUnknownAndHoldsUpNobody(t *testing.T) {
 		deaf := check.Check{Kind: kind("deaf"), Timeout: time.Second, Run: func(context.Context) []check.Finding { <-freed; return nil }}
 		heeds := check.Check{Kind: kind("heeds"), Run: func(ctx context.Context) []check.Finding {
 			<-ctx.Done()
-			return check.CouldNotLook(errors.New("no answer so far"), fix.Fix{})
+			return check.Undetermined(errors.New("no answer so far"), fix.Fix{})
 		}}
 		began := time.Now()
 		results := check.Run(t.Context(), []check.Check{deaf, heeds, does("quick", check.Pass)})
@@ -143,7 +143,7 @@ func TestIndependentChecksRunAtOnce(t *testing.T) {
 			case meet <- struct{}{}:
 			case <-meet:
 			case <-ctx.Done():
-				return check.CouldNotLook(ctx.Err(), fix.Fix{})
+				return check.Undetermined(ctx.Err(), fix.Fix{})
 			}
 			return nil
 		}}

@@ -138,7 +138,7 @@ func declared(t *testing.T, catalog []check.Check, results []check.Result) {
 // Each scenario must have exactly its causes. testdata/scenarios.golden contains their texts (-update writes it).
 func TestScenarios(t *testing.T) {
 	all := allScenarios()
-	told := make([]string, len(all))
+	described := make([]string, len(all))
 	t.Run("each", func(t *testing.T) {
 		for i, s := range all {
 			t.Run(s.name, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestScenarios(t *testing.T) {
 				s.arrange(t, w)
 				results := w.run(t)
 				causes := check.Causes(results)
-				told[i] = strings.ReplaceAll(tell(s.name, causes), w.Config.Root+"/", "/")
+				described[i] = strings.ReplaceAll(describe(s.name, causes), w.Config.Root+"/", "/")
 				var got []string
 				for _, c := range causes {
 					got = append(got, c.ID)
@@ -162,7 +162,7 @@ func TestScenarios(t *testing.T) {
 		}
 	})
 	if !t.Failed() {
-		golden.File(t, "scenarios.golden", []byte(strings.Join(told, "\n")))
+		golden.File(t, "scenarios.golden", []byte(strings.Join(described, "\n")))
 	}
 }
 
@@ -171,7 +171,7 @@ var varying = regexp.MustCompile(
 	`127\.0\.0\.1:\d+|\d+h\d+m\d+s|/tmp/d\d+|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`,
 )
 
-func tell(name string, causes []check.Cause) string {
+func describe(name string, causes []check.Cause) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n", name)
 	for _, c := range causes {

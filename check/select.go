@@ -37,8 +37,8 @@ func Select(checks []Check, only, skip []string) ([]Check, error) {
 	return selected, nil
 }
 
-// Everyday returns the IDs of all checks except the deep ones.
-func Everyday(checks []Check) []string {
+// WithoutDeep returns the IDs of all checks except the deep ones.
+func WithoutDeep(checks []Check) []string {
 	var ids []string
 	for _, c := range checks {
 		if !c.Deep {

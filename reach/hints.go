@@ -156,7 +156,7 @@ func (j *Judge) otherPair(src, dst *Endpoint, n *Need) (Hint, bool) {
 				continue
 			}
 			if l, ok := connect(&from, &to); ok && j.outcome(&l, n).Status == Open {
-				return Hint{OtherPair, fmt.Sprintf("it is open between %s and %s of the same hosts; to evaluate those, use --address %s,%s",
+				return Hint{OtherPair, fmt.Sprintf("it is open between %s and %s of the same hosts: evaluate those with --address %s,%s",
 					from.ID, to.ID, l.from, l.to)}, true
 			}
 		}

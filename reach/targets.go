@@ -33,7 +33,7 @@ func ParseTargets(s string) ([]Range, error) {
 	return out, nil
 }
 
-// TargetNeed returns the requirement of a load balancer to reach an instance on fixed target ports.
+// TargetNeed returns the ports that a load balancer must reach on an instance if its target ports are fixed.
 func TargetNeed(ports Range) Need {
 	return Need{Protocol: TCP, Ports: ports, Flow: Inbound, Profile: "load balancer", Role: "target"}
 }

@@ -8,8 +8,8 @@ import (
 	"muster/internal/base/fix"
 )
 
-// silent returns since when minutes have been due without any being sent, if that is long enough to be a problem. The
-// state of an older agent has no Overdue, only Failing.
+// silent returns the time since which minutes have been due but none was sent, if that is long enough to be a problem.
+// The state of an older agent has no Overdue, only Failing.
 func (p Publishing) silent(now time.Time) (since time.Time, is bool) {
 	since = p.Overdue
 	if since.IsZero() {

@@ -50,7 +50,7 @@ func (w Waiting) fix() fix.Fix {
 		return fix.Do("Run bootstrap on this instance; muster-agent then continues by itself:", "sudo muster bootstrap --cluster CLUSTER")
 	case NeedSystemd:
 		return fix.Do(
-			"Read why systemd does not take notifications:",
+			"Read why systemd does not accept notifications:",
 			"systemctl status muster-agent",
 			"sudo journalctl -u muster-agent -n 20 --no-pager",
 		)

@@ -23,7 +23,7 @@ func TestReportRoundTrip(t *testing.T) {
 		Cluster:    "prod",
 		Outcome:    NotRegistered,
 		ExitCode:   exitcode.NotRegistered,
-		Cause:      NewCause("docker-hung", "the Docker Engine does not answer", fix.Do("Restart it:", "systemctl restart docker")),
+		Cause:      NewCause("docker-hung", "the Docker Engine does not respond", fix.Do("Restart it:", "systemctl restart docker")),
 		Deliveries: []Delivery{
 			{To: "launch hook ready", What: "ABANDON", Error: "denied"},
 		},

@@ -27,7 +27,7 @@ func (g Group) docker(ctx context.Context) []check.Finding {
 	defer stop()
 	version, err := g.Engine.Ping(pinging)
 	if err == nil {
-		return check.Passed("the Docker Engine answers with API " + version.API)
+		return check.Passed("the Docker Engine responds with API " + version.API)
 	}
 	if unknown := check.OwnLimit(err); unknown != nil {
 		return unknown
@@ -86,12 +86,12 @@ func (g Group) pingFinding(err error) check.Finding {
 			Fix: fix.Do("Find out why, fix it, then start Docker and the ECS agent:", journal, "sudo systemctl start docker",
 				"sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrHung), errors.Is(err, context.DeadlineExceeded):
-		return check.Finding{Kind: DockerHung, Status: check.Fail, Summary: "the Docker Engine accepts connections but does not answer",
+		return check.Finding{Kind: DockerHung, Status: check.Fail, Summary: "the Docker Engine accepts connections but does not respond",
 			SymptomOf: []*check.Kind{g.Others.DiskCheck, g.Others.PressureCheck},
 			Fix: fix.Do("Find out why, then kill and restart Docker, which ends the tasks unless live-restore is on:", journal,
 				"sudo systemctl kill -s KILL docker", "sudo systemctl start docker", "sudo systemctl --no-block restart ecs")}
 	case errors.Is(err, dockerapi.ErrRejected):
-		return check.Finding{Kind: DockerRejects, Status: check.Fail, Summary: "the Docker Engine answers a ping with an error",
+		return check.Finding{Kind: DockerRejects, Status: check.Fail, Summary: "the Docker Engine responds to a ping with an error",
 			SymptomOf: []*check.Kind{g.Others.DiskCheck, g.Others.PressureCheck},
 			Fix: fix.Do("Find out why, then restart Docker, which ends the tasks unless live-restore is on:", journal,
 				"sudo systemctl restart docker", "sudo systemctl --no-block restart ecs")}
@@ -101,7 +101,7 @@ func (g Group) pingFinding(err error) check.Finding {
 			Fix: fix.Do("Use a current ECS-optimized AMI, or update Docker, which ends the tasks:", "sudo yum update -y docker",
 				"sudo systemctl restart docker", "sudo systemctl --no-block restart ecs")}
 	}
-	return check.Finding{Kind: DockerGarbled, Status: check.Fail, Summary: "something other than a Docker Engine answers on its socket",
+	return check.Finding{Kind: DockerGarbled, Status: check.Fail, Summary: "something other than a Docker Engine responds on its socket",
 		Fix: fix.Do("Find the process that listens on the socket:", "sudo ss -lxp | grep docker.sock", journal)}
 }
 
@@ -111,7 +111,7 @@ func (g Group) agentImage(ctx context.Context) []check.Finding {
 	}
 	c, there, err := g.Engine.AgentContainer(ctx)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	}
 	if !there {
 		return []check.Finding{g.noContainer(ctx)}
@@ -165,7 +165,7 @@ func (g Group) agentDown(c dockerapi.AgentContainer, state string) check.Finding
 // ecs-init/engine/engine.go PreStart).
 func (g Group) noContainer(ctx context.Context) check.Finding {
 	if g.Registered(ctx) {
-		return check.Passed("there is no container ecs-agent, but the ECS agent has registered: it runs outside that container")[0]
+		return check.Passed("no ecs-agent container, but the ECS agent has registered: it runs outside that container")[0]
 	}
 	dir := g.Config.Path("/var/cache/ecs")
 	_, err := os.Stat(dir)
@@ -180,7 +180,7 @@ func (g Group) noContainer(ctx context.Context) check.Finding {
 		}
 	}
 	return check.Finding{Kind: AgentContainerMissing, Status: check.Warn,
-		Summary: "there is no container ecs-agent: ecs-init has not started one",
+		Summary: "no ecs-agent container: ecs-init has not started one",
 		Fix:     fix.Do("Check ecs-init:", "systemctl status ecs --no-pager", "sudo tail -n 20 /var/log/ecs/ecs-init.log")}
 }
 

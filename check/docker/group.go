@@ -38,7 +38,7 @@ func (g Group) Checks() []check.Check {
 	return []check.Check{
 		{Kind: DockerCheck, Group: check.Docker, Title: "the Docker Engine answers", Run: g.docker, Timeout: pingTimeout + 2*time.Second,
 			Findings: []*check.Kind{DockerNotRunning, DockerHung, DockerRejects, DockerUnsupported, DockerDenied, DockerGarbled}},
-		{Kind: AgentImageCheck, Group: check.Docker, Title: "the ECS agent's container runs", Run: g.agentImage,
+		{Kind: AgentImageCheck, Group: check.Docker, Title: "the ECS agent's container is running", Run: g.agentImage,
 			Needs:    []*check.Kind{DockerCheck},
 			Findings: []*check.Kind{AgentNotCached, AgentContainerMissing, AgentContainerDown, AgentOutOfMemory}},
 	}

@@ -28,9 +28,9 @@ func (g Group) agentLog(ctx context.Context, warmPool string) []check.Finding {
 	case errors.Is(err, fs.ErrNotExist) && len(found) == 0:
 		return check.Skipped("the ECS agent and ecs-init have not logged anything yet")
 	case errors.Is(err, fs.ErrPermission):
-		found = append(found, check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))...)
+		found = append(found, check.Undetermined(err, fix.Do("Run muster as root:", "sudo muster debug"))...)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		found = append(found, check.CouldNotLook(err, fix.Fix{})...)
+		found = append(found, check.Undetermined(err, fix.Fix{})...)
 	}
 	found = append(found, g.logFindings(failures, opts.Registered)...)
 	if warmPool != "" {

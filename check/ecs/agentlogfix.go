@@ -91,7 +91,7 @@ func (g Group) fixRefused(f check.Finding, message string) check.Finding {
 		f.Summary = fmt.Sprintf("the proxy %s of %s refuses the connection", address, keysAt(setting))
 		f.Fix = proxyFix(setting, address, host)
 	case len(backend) > 0:
-		f.Fix = fix.Do("Remove "+keysAt(backend)+" unless it is meant, then restart the ECS agent:", subject.RestartECS)
+		f.Fix = fix.Do("Remove "+keysAt(backend)+" unless it is intended, then restart the ECS agent:", subject.RestartECS)
 	case m != nil && len(setting) == 0 && strings.HasSuffix(m[1], ":443") && !strings.Contains(message, "proxyconnect"):
 		f.Fix = fix.Do("Find out what rejects the connection: a network ACL, a firewall, or a wrong address of the name:",
 			"getent hosts "+host, "curl -m 5 -sv -o /dev/null https://"+host)
@@ -111,7 +111,7 @@ func (g Group) fixProxyRefused(f check.Finding, message string) check.Finding {
 	switch {
 	case f.Kind == NetworkTimeout && (address == "" || !strings.Contains(message, "dial tcp "+address)):
 	case len(setting) > 0 && f.Kind == NetworkTimeout:
-		f.Summary = fmt.Sprintf("no answer from the proxy %s of %s", address, keysAt(setting))
+		f.Summary = fmt.Sprintf("no response from the proxy %s of %s", address, keysAt(setting))
 		f.Fix = proxyFix(setting, address, host)
 	case len(setting) > 0 && strings.Contains(f.Summary, "CONNECT"):
 		f.Fix = proxyFix(setting, address, host)
@@ -119,8 +119,8 @@ func (g Group) fixProxyRefused(f check.Finding, message string) check.Finding {
 	case len(setting) > 0:
 		f.Fix = proxyFix(setting, address, host)
 	case strings.Contains(message, "does not look like a TLS handshake"), strings.Contains(message, "HTTP response to HTTPS client"):
-		f.Summary = "what answers for " + host + " does not speak TLS"
-		f.Fix = fix.Do("Find out what answers on port 443: a wrong address of the name, or a firewall that redirects:",
+		f.Summary = "what responds for " + host + " does not speak TLS"
+		f.Fix = fix.Do("Find out what responds on port 443: a wrong address of the name, or a firewall that redirects:",
 			"getent hosts "+host, "curl -m 5 -sv -o /dev/null https://"+host)
 	}
 	return f

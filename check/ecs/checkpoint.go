@@ -29,7 +29,7 @@ func (g Group) checkpoint(ctx context.Context) []check.Finding {
 	case check.OwnLimit(err) != nil:
 		return check.OwnLimit(err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, ecsagent.ErrMoving):
-		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
+		return check.Undetermined(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
 		return []check.Finding{
 			{Kind: CheckpointDamaged, Status: check.Fail, Fix: g.registerAnew(), SymptomOf: []*check.Kind{g.Others.DiskCheck},

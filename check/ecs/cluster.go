@@ -49,7 +49,7 @@ func clusterFinding(ctx context.Context, clusters Clusters, ref cluster.Ref, ori
 	case errors.Is(err, awsapi.ErrNoSuchCluster):
 		return noSuchCluster(ctx, clusters, ref, origin, self), true
 	case err != nil:
-		return check.CouldNotLook(err, fix.Fix{})[0], true
+		return check.Undetermined(err, fix.Fix{})[0], true
 	case status == "INACTIVE":
 		return check.Finding{Kind: ClusterInactive, Status: check.Fail, Summary: fmt.Sprintf("cluster %s was deleted (INACTIVE)", ref),
 			Evidence: from(ref, origin), SymptomOf: []*check.Kind{ECSConfigCheck},

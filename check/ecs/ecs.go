@@ -99,11 +99,11 @@ func (g Group) introspectionFinding(err error) check.Finding {
 			"the ECS agent does not listen on its port: it is down, or is still trying to register", readLogsFix()
 	case errors.Is(err, ecsagent.ErrSilent):
 		f.Kind, f.Summary = IntrospectionSilent,
-			"the ECS agent accepts connections but does not answer: it hangs, or the host is starved of resources"
+			"the ECS agent accepts connections but does not respond: it hangs, or the host is starved of resources"
 		f.Fix, f.SymptomOf = fix.Do("Restart the ECS agent, then read its log:", "sudo systemctl --no-block restart "+subject.ECSUnit,
 			"sudo tail -n 50 /var/log/ecs/ecs-agent.log"), []*check.Kind{g.Others.DockerCheck, g.Others.DiskCheck, g.Others.PressureCheck}
 	case errors.Is(err, ecsagent.ErrGarbled):
-		f.Kind, f.Summary = IntrospectionGarbled, "something other than the ECS agent answers on its port 51678"
+		f.Kind, f.Summary = IntrospectionGarbled, "something other than the ECS agent responds on its port 51678"
 		f.Fix, f.SymptomOf = fix.Do("Find the process that listens on the port:", "sudo ss -ltnp 'sport = :51678'"), nil
 	default:
 		f.Status, f.Summary = check.Unknown, err.Error()

@@ -18,7 +18,7 @@ import (
 func (g Group) ecsConfig(ctx context.Context) []check.Finding {
 	s := g.Settings()
 	if err := s.Denied(); err != nil {
-		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
+		return check.Undetermined(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	}
 	if unknown := check.OwnLimit(s.Unread()); unknown != nil {
 		return unknown

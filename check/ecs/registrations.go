@@ -24,7 +24,7 @@ func (g Group) registrations(ctx context.Context, is registration) []check.Findi
 	var others []string
 	for arns, err := range lister.ContainerInstanceARNs(ctx, clusterName, "ec2InstanceId == "+g.Identity.InstanceID) {
 		if err != nil {
-			return check.CouldNotLook(err, fix.Fix{})
+			return check.Undetermined(err, fix.Fix{})
 		}
 		for _, other := range arns {
 			if other != arn {

@@ -28,7 +28,7 @@ func (g Group) cluster(ctx context.Context) []check.Finding {
 	case text == "":
 		return check.Skipped("no cluster is set")
 	case err != nil:
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	}
 	if f, bad := ClusterFinding(ctx, g.Registry, ref, origin, g.Identity); bad {
 		return []check.Finding{f}
@@ -44,7 +44,7 @@ func (g Group) containerInstance(ctx context.Context, is registration) []check.F
 	case g.Registry == nil:
 		return check.Skipped("the ECS API is not available from this host")
 	case arn == "":
-		return check.Skipped("the ECS agent reports no container instance ARN to ask for")
+		return check.Skipped("the ECS agent reports no container instance ARN")
 	case text == "":
 		text = cluster.Default
 	}
@@ -68,7 +68,7 @@ func (g Group) registrationFinding(clusterName, arn string, ci awsapi.ContainerI
 	case unknown != nil:
 		return unknown[0], true
 	case awsapi.KindOf(err) != "":
-		return check.CouldNotLook(err, fix.Fix{})[0], true
+		return check.Undetermined(err, fix.Fix{})[0], true
 	case err != nil:
 		return g.unknownInstance(clusterName, arn), true
 	case ci.EC2InstanceID != "" && g.Identity.InstanceID != "" && ci.EC2InstanceID != g.Identity.InstanceID:

@@ -21,13 +21,13 @@ func UnitNotStarted() []*check.Kind {
 func (g Group) ecsUnit(ctx context.Context) []check.Finding {
 	if !g.Systemd.Available() {
 		if g.Systemd.Err != nil {
-			return check.CouldNotLook(g.Systemd.Err, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
+			return check.Undetermined(g.Systemd.Err, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
 		}
 		return check.Skipped("systemd is not available on this host")
 	}
 	s, err := g.Systemd.Show(ctx, subject.ECSUnit)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
+		return check.Undetermined(err, fix.Do("Check the unit with systemctl:", "systemctl status ecs --no-pager"))
 	}
 	f, bad := g.unitFinding(s)
 	switch {

@@ -25,7 +25,7 @@ func (g Group) musterAgent(ctx context.Context) []check.Finding {
 		return []check.Finding{{Kind: MusterStale, Status: check.Warn, Summary: agentstate.ErrNoAgent.Error(),
 			Evidence: []string{strings.TrimPrefix(err.Error(), agentstate.ErrNoAgent.Error()+": ")}, Fix: restart}}
 	case err != nil:
-		return check.CouldNotLook(err, fix.Do("Run muster as root: the file belongs to muster-agent."))
+		return check.Undetermined(err, fix.Do("Run muster as root: the file belongs to muster-agent."))
 	case s.Stale(now):
 		return []check.Finding{{Kind: MusterStale, Status: check.Warn,
 			Summary: "muster-agent has not written its state since " + s.Written.UTC().Format(time.RFC3339), Fix: restart}}

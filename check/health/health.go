@@ -29,13 +29,13 @@ func (g Group) containers(ctx context.Context) []check.Finding {
 	}
 	all, err := g.Engine.List(ctx, true)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	}
 	all = slices.DeleteFunc(all, func(s dockerapi.Summary) bool { return taskName(s) == "" })
 	dead, err := g.recentCrashes(ctx, all)
 	found := slices.Concat(unhealthyFindings(all), oomFindings(dead), g.crashLoops(all, dead, time.Now()))
 	if err != nil {
-		found = append(found, check.CouldNotLook(err, fix.Fix{})...)
+		found = append(found, check.Undetermined(err, fix.Fix{})...)
 	}
 	if len(found) == 0 {
 		return check.Passed(plural.Count(len(all), "ECS container") + ", none unhealthy or in a crash loop")

@@ -22,9 +22,9 @@ func (g Group) bootstrap(context.Context) []check.Finding {
 	of := fmt.Sprintf("%s, written %s", path, report.StartedAt.Format(time.RFC3339))
 	switch failed := report.Cause != nil && report.Cause.ID == BootstrapFailed.ID; {
 	case errors.Is(err, fs.ErrPermission):
-		return check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))
+		return check.Undetermined(err, fix.Do("Run muster as root:", "sudo muster debug"))
 	case err != nil:
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	case failed && report.StartedAt.After(g.Record.At):
 		return []check.Finding{{Kind: BootstrapFailed, Status: check.Fail, Summary: "muster bootstrap failed: " + report.Cause.Summary,
 			Fix: report.Cause.Fix, Evidence: []string{of}}}

@@ -31,7 +31,7 @@ func (g Group) clock(ctx context.Context) []check.Finding {
 	both.Go(func() {
 		imds = g.skew("the metadata service", func() (time.Time, error) {
 			if g.NoIdentity != nil {
-				return time.Time{}, errors.New("it does not answer")
+				return time.Time{}, errors.New("it does not respond")
 			}
 			return g.IMDS.Date(ctx)
 		})
@@ -45,7 +45,7 @@ func (g Group) clock(ctx context.Context) []check.Finding {
 		worst = ecs
 	}
 	if worst.err != nil {
-		return check.CouldNotLook(fmt.Errorf("could not check the clock: %s; %s", imds, ecs),
+		return check.Undetermined(fmt.Errorf("could not check the clock: %s; %s", imds, ecs),
 			fix.Do("Compare the two clocks:", "date -u",
 				"curl -sI "+cmp.Or(g.Route.Endpoint, "https://ecs."+g.Region()+".amazonaws.com")+" | grep -i ^date"))
 	}

@@ -40,7 +40,7 @@ func (g Group) disk(ctx context.Context) []check.Finding {
 		switch {
 		case errors.Is(m.err, fs.ErrNotExist):
 		case m.err != nil:
-			unseen = append(unseen, check.CouldNotLook(m.err, fix.Fix{})...)
+			unseen = append(unseen, check.Undetermined(m.err, fix.Fix{})...)
 		case path == "/" && m.ReadOnly && at < 0: // read-only by design, as on Bottlerocket
 		case at < 0:
 			mounts = append(mounts, mount{[]string{path}, i == 0, m.FileSystem})

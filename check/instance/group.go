@@ -40,25 +40,25 @@ func (g Group) Checks() (first, bootstrap []check.Check, warmPool *check.Learned
 	first = []check.Check{
 		{Kind: PlatformCheck, Group: check.Instance, Title: "muster supports this platform", Run: g.platformFinding,
 			Findings: []*check.Kind{PlatformUnsupported, SystemdTooOld}},
-		{Kind: IMDSCheck, Group: check.Instance, Title: "the instance metadata service answers", Run: g.metadataService,
+		{Kind: IMDSCheck, Group: check.Instance, Title: "the instance metadata service responds", Run: g.metadataService,
 			Findings: []*check.Kind{IMDSDisabled, IMDSSilent, IMDSUnreachable, IMDSGarbled, IMDSBroken, IMDSTurnedOff}},
 		{Kind: InstanceRoleCheck, Group: check.Instance, Title: "the instance has a role with credentials", Needs: imds,
-			Run:      check.Given(g.IMDS != nil, g.instanceRole),
+			Run:      check.IfAvailable(g.IMDS != nil, g.instanceRole),
 			Findings: []*check.Kind{NoInstanceProfile, InstanceProfileBroken, RoleNotTrusted, CredentialsExpired}},
 		{Kind: UserDataCheck, Group: check.Instance, Title: "cloud-init ran user data", Needs: imds,
-			Run:      check.Given(g.IMDS != nil, g.userData),
+			Run:      check.IfAvailable(g.IMDS != nil, g.userData),
 			Findings: []*check.Kind{UserDataNotRun, UserDataMalformed, UserDataFailed, CloudInitErrors}},
 		lifecycle,
 		{Kind: DiskCheck, Group: check.Instance, Title: "the disks have free space and are writable",
-			Run:      check.Given(g.FileSystem != nil, g.disk),
+			Run:      check.IfAvailable(g.FileSystem != nil, g.disk),
 			Findings: []*check.Kind{DiskFull, InodesFull, ReadOnlyFileSystem}},
 		{Kind: PressureCheck, Group: check.Instance, Title: "the host is not starved of memory, CPU or I/O", Run: g.pressure,
 			Findings: []*check.Kind{StarvedHost, OOMKills}},
 		{Kind: ClockCheck, Group: check.Instance, Title: "the clock is correct",
-			Run:      check.Given(g.IMDS != nil && g.Route.Net != nil, g.clock),
+			Run:      check.IfAvailable(g.IMDS != nil && g.Route.Net != nil, g.clock),
 			Findings: []*check.Kind{ClockSkew}},
 	}
-	first[4].Run = check.Given(g.IMDS != nil, lifecycle.Run)
+	first[4].Run = check.IfAvailable(g.IMDS != nil, lifecycle.Run)
 	bootstrap = []check.Check{
 		{Kind: BootstrapCheck, Group: check.Instance, Title: "muster bootstrap has configured this instance", Run: g.bootstrap,
 			Findings: []*check.Kind{BootstrapFailed, SignalUndelivered, NotRootsAlone}},

@@ -39,12 +39,12 @@ func (g Group) metadataService(ctx context.Context) []check.Finding {
 		f.Kind, f.Summary = IMDSDisabled, "the instance metadata service refuses tokens (403): its endpoint is disabled on this instance"
 		f.Fix = fix.Do("Enable it, with credentials that may modify the instance:", options+" --http-endpoint enabled")
 	case imds.TimedOut:
-		f.Kind, f.Summary = IMDSSilent, "the instance metadata service (169.254.169.254) does not answer"
+		f.Kind, f.Summary = IMDSSilent, "the instance metadata service (169.254.169.254) does not respond"
 		f.Evidence = append(f.Evidence, "probable causes: a host firewall or a route; in a container, a hop limit of 1")
 		f.Fix = fix.Do("Correct the firewall rule or route; in a container, raise the hop limit:", "sudo iptables -nL OUTPUT", route,
 			options+" --http-put-response-hop-limit 2")
 	case imds.Malformed, imds.Refused, imds.NotFound:
-		f.Kind, f.Summary = IMDSGarbled, "something other than the instance metadata service answers at its address, such as a proxy"
+		f.Kind, f.Summary = IMDSGarbled, "something other than the instance metadata service responds at its address, such as a proxy"
 		f.Fix = fix.Do("Find out what answers:",
 			"curl -v --noproxy '*' -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "+failure.Endpoint+"/latest/api/token", route)
 	case imds.Broken:
@@ -63,7 +63,7 @@ func (g Group) instanceRole(ctx context.Context) []check.Finding {
 	info, there, err := g.IMDS.Metadata(ctx, "iam/info")
 	switch {
 	case err != nil:
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	case !there:
 		return []check.Finding{{Kind: NoInstanceProfile, Status: check.Fail,
 			Summary:  "the instance has no instance profile, so the ECS agent has no credentials",
@@ -81,7 +81,7 @@ func (g Group) instanceRole(ctx context.Context) []check.Finding {
 	role, _, _ := strings.Cut(strings.TrimSpace(names), "\n")
 	switch {
 	case err != nil:
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	case role == "":
 		return []check.Finding{{Kind: InstanceProfileBroken, Status: check.Fail,
 			Summary:  "the instance profile " + arn.Last(profile.InstanceProfileArn) + " has no role",
@@ -91,7 +91,7 @@ func (g Group) instanceRole(ctx context.Context) []check.Finding {
 	}
 	document, _, err := g.IMDS.Metadata(ctx, "iam/security-credentials/"+role)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	}
 	return g.credentials(role, document)
 }

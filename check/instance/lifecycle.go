@@ -14,7 +14,7 @@ import (
 func (g Group) lifecycle(ctx context.Context) (found []check.Finding, warmPool string) {
 	state, there, err := g.IMDS.Metadata(ctx, "autoscaling/target-lifecycle-state")
 	if err != nil {
-		return check.CouldNotLook(err, fix.Fix{}), ""
+		return check.Undetermined(err, fix.Fix{}), ""
 	}
 	found = g.spotWithoutDraining(ctx)
 	if !there {

@@ -23,7 +23,7 @@ func (g Group) userData(ctx context.Context) []check.Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return check.Skipped("cloud-init wrote no result: this host does not use it")
 	case err != nil:
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	case boot.Running != "":
 		return check.Passed("cloud-init is still running (" + boot.Running + "); on Amazon Linux the ECS agent starts after it")
 	case boot.DataSource == cloudinit.NoDataSource:
@@ -32,7 +32,7 @@ func (g Group) userData(ctx context.Context) []check.Finding {
 	failed, unread := g.failedParts(boot)
 	found := append(g.malformedUserData(ctx), failed...)
 	if unread != nil {
-		found = append(found, check.CouldNotLook(unread, fix.Do("Run muster as root:", "sudo muster debug"))...)
+		found = append(found, check.Undetermined(unread, fix.Do("Run muster as root:", "sudo muster debug"))...)
 	}
 	if len(found) == 0 {
 		return check.Passed("cloud-init is done; data source " + boot.DataSource)
@@ -48,7 +48,7 @@ func (g Group) userDataNotRun(ctx context.Context) []check.Finding {
 	data, there, err := g.IMDS.UserData(ctx)
 	switch {
 	case err != nil:
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	case !there || len(data) == 0:
 		return check.Passed("cloud-init found no data source, and there is no user data")
 	}

@@ -251,7 +251,7 @@ func plainLookup(err error) string {
 	case lookup.IsNotFound:
 		return "no such name"
 	case lookup.IsTimeout:
-		return "the resolver does not answer"
+		return "the resolver does not respond"
 	}
 	return lookup.Err
 }

@@ -72,7 +72,7 @@ func tryProxy(t attempt) fix.Fix {
 }
 
 func timedOut(_ Group, f *check.Finding, failed []attempt) {
-	f.Summary = "no answer from " + named(failed)
+	f.Summary = "no response from " + named(failed)
 	f.Fix = fix.Do(
 		"Allow tcp 443 to the address in security groups, network ACLs and firewalls:",
 		"curl -sv -m 5 -o /dev/null "+failed[0].url,
@@ -126,7 +126,7 @@ func wrongName(_ Group, f *check.Finding, failed []attempt) {
 	t, c := failed[0], failed[0].certificate()
 	f.Summary = quoted(t.endpointHost()+" presents a certificate for another name: ", strings.Join(c.Names, ", "))
 	f.Evidence = certificates(failed)
-	f.Fix = fix.Do("Correct the DNS record of the name, or the proxy or load balancer that answers for it:", "getent ahosts "+t.host,
+	f.Fix = fix.Do("Correct the DNS record of the name, or the proxy or load balancer that serves it:", "getent ahosts "+t.host,
 		showCertificate(t))
 }
 

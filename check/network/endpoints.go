@@ -99,7 +99,7 @@ func (g Group) unreachable(ctx context.Context, all []attempt) ([]check.Finding,
 		}
 	}
 	if len(found) == 0 {
-		return check.Passed("all ECS endpoints answer", evidence...), nil
+		return check.Passed("all ECS endpoints respond", evidence...), nil
 	}
 	if silent := lost[netpath.TimedOut]; len(silent) > 0 {
 		beyond = g.explainTimeout(ctx, &found[0], silent, all)

@@ -43,28 +43,28 @@ type Others struct {
 func (g Group) Checks() []check.Check {
 	dns, names := check.Learn(check.Check{Kind: DNSCheck, Group: check.Network, Title: "the ECS endpoint names resolve",
 		Findings: []*check.Kind{DNSFailure, EndpointsMixed}}, g.dns)
-	dns.Run = check.Given(g.Route.Net != nil, dns.Run)
+	dns.Run = check.IfAvailable(g.Route.Net != nil, dns.Run)
 	endpoints, lost := g.endpointsCheck(names)
 	return []check.Check{
 		{Kind: ProxyCheck, Group: check.Network, Title: "the proxy exempts local addresses", Run: g.proxy,
 			Findings: []*check.Kind{NoProxyIncomplete}},
 		dns, endpoints, g.vpcPathCheck(names, lost),
-		{Kind: PollEndpointCheck, Group: check.Network, Title: "the endpoints that ECS assigns to its agent answer",
+		{Kind: PollEndpointCheck, Group: check.Network, Title: "the endpoints that ECS assigns to its agent respond",
 			Needs:  []*check.Kind{g.Others.InstanceRoleCheck, ECSEndpointsCheck},
-			Remote: true, Deep: true, Run: check.Given(g.Poll != nil && g.Route.Net != nil, g.pollEndpoint),
+			Remote: true, Deep: true, Run: check.IfAvailable(g.Poll != nil && g.Route.Net != nil, g.pollEndpoint),
 			Findings: []*check.Kind{PollDenied, EndpointPolicy, CredentialsRefused, SignatureRefused, PollUnreached}},
 	}
 }
 
 func (g Group) endpointsCheck(names *check.Learned[[]resolved]) (check.Check, *check.Learned[[]unanswered]) {
 	c := check.Check{Kind: ECSEndpointsCheck, Group: check.Network,
-		Title: "the ECS endpoints answer, with certificates that this host trusts",
+		Title: "the ECS endpoints respond, with certificates that this host trusts",
 		Needs: []*check.Kind{DNSCheck}, Timeout: 6 * time.Second,
 		Findings: []*check.Kind{EndpointTimeout, EndpointRefused, EndpointNoRoute, EndpointBroken, EndpointUnresolved,
 			EndpointsIncomplete, TLSUntrusted, TLSWrongName, TLSNotYetValid, TLSExpired}}
 	known := check.Use(&c, names)
 	c, lost := check.Learn(c, func(ctx context.Context) ([]check.Finding, []unanswered) { return g.endpoints(ctx, known()) })
-	c.Run = check.Given(g.Route.Net != nil, c.Run)
+	c.Run = check.IfAvailable(g.Route.Net != nil, c.Run)
 	return c, lost
 }
 
@@ -74,7 +74,7 @@ func (g Group) vpcPathCheck(names *check.Learned[[]resolved], lost *check.Learne
 		Findings: []*check.Kind{NoDefaultRoute, NATMissing, NoPublicIP, EgressClosed, ACLClosed, EndpointGroupClosed,
 			EndpointUnavailable, PrivateDNSOff, DNSSupportOff}}
 	known, unanswered := check.Use(&c, names), check.Use(&c, lost)
-	c.Run = check.Given(g.IMDS != nil && g.VPC.VPC != nil && g.VPC.Guards != nil, func(ctx context.Context) []check.Finding {
+	c.Run = check.IfAvailable(g.IMDS != nil && g.VPC.VPC != nil && g.VPC.Guards != nil, func(ctx context.Context) []check.Finding {
 		return g.vpcPath(ctx, known(), unanswered())
 	})
 	return c

@@ -57,7 +57,7 @@ func (g Group) wrongAddress(f *check.Finding, failed, all []attempt) {
 	}
 	if t.Kind == netpath.NoRoute && addr.IsPrivate() &&
 		slices.ContainsFunc(all, func(o attempt) bool { return o.Kind == netpath.Reached }) {
-		f.Summary = fmt.Sprintf("nothing answers at %s, the address of %s", addr, name)
+		f.Summary = fmt.Sprintf("nothing responds at %s, the address of %s", addr, name)
 		f.Fix = fix.Do("Correct the DNS record of the name, such as one in a private zone for a VPC endpoint that was deleted:",
 			"getent ahosts "+name,
 			fmt.Sprintf("aws ec2 describe-network-interfaces --region %s --filters Name=private-ip-address,Values=%s", g.Region(), addr))

@@ -49,7 +49,7 @@ func (g Group) pollEndpoint(ctx context.Context) []check.Finding {
 		}
 	}
 	if len(lost) == 0 {
-		return check.Passed("ECS and the endpoints for its agent answer", seen...)
+		return check.Passed("ECS and the endpoints for its agent respond", seen...)
 	}
 	return []check.Finding{{Kind: PollUnreached, Status: check.Fail, Summary: "cannot reach " + hosts[0] + subject.AndMore(len(hosts)-1,
 		"endpoint") + ", which ECS assigned to its agent",
@@ -86,7 +86,7 @@ func (g Group) refused(ctx context.Context, err error) []check.Finding {
 			[]*check.Kind{g.Others.ClockSkew}
 		f.Fix = fix.Do("Set the clock:", "sudo systemctl restart chronyd", "sudo chronyc makestep")
 	default:
-		return check.CouldNotLook(errors.New(subject.FirstLine(err.Error())), fix.Fix{})
+		return check.Undetermined(errors.New(subject.FirstLine(err.Error())), fix.Fix{})
 	}
 	return []check.Finding{f}
 }

@@ -40,7 +40,7 @@ func (g Group) proxy(context.Context) []check.Finding {
 		locateOrPlaceholder, err := look()
 		switch {
 		case err != nil:
-			found = append(found, check.CouldNotLook(err, fix.Do("Run muster as root:", "sudo muster debug"))...)
+			found = append(found, check.Undetermined(err, fix.Do("Run muster as root:", "sudo muster debug"))...)
 		case locateOrPlaceholder.HTTP != "" || locateOrPlaceholder.HTTPS != "":
 			places = append(places, locateOrPlaceholder)
 		}

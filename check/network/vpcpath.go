@@ -69,7 +69,7 @@ func (g Group) vpcPath(ctx context.Context, names []resolved, lost []unanswered)
 	}
 	at, err := g.locate(ctx)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	}
 	var looks []func(context.Context, []unanswered, location) ([]check.Finding, error)
 	if lookupFinding {
@@ -88,7 +88,7 @@ func (g Group) vpcPath(ctx context.Context, names []resolved, lost []unanswered)
 	case len(all) > 0:
 		return all
 	case unread != nil:
-		return check.CouldNotLook(unread,
+		return check.Undetermined(unread,
 			fix.Do("Allow the actions in the instance role, or check "+at.vpc+" and "+at.subnet+" from another machine."))
 	}
 	return check.Passed("routes, rules and VPC endpoints allow the traffic; something beyond them probably drops it",
@@ -120,7 +120,7 @@ func (g Group) dnsSupport(ctx context.Context, _ []unanswered, at location) ([]c
 	if err != nil || on {
 		return nil, err
 	}
-	return failed(DNSSupportOff, "DNS support is off in "+at.vpc+", so its resolver does not answer",
+	return failed(DNSSupportOff, "DNS support is off in "+at.vpc+", so its resolver does not respond",
 		fix.Do("Enable DNS support:", g.ec2("modify-vpc-attribute --vpc-id %s --enable-dns-support", at.vpc)))
 }
 

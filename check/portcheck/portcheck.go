@@ -85,7 +85,7 @@ func Locate(ctx context.Context, h *instance.Host, q Request, log *slog.Logger) 
 		return nil, exitcode.Wrap(exitcode.BadConfiguration, err)
 	}
 	if p.api.Region() == "" {
-		return nil, exitcode.Wrap(exitcode.Usage, errors.New("no region is known: name it with --region"))
+		return nil, exitcode.Wrap(exitcode.Usage, errors.New("region unknown: pass --region"))
 	}
 	return p, nil
 }
@@ -169,7 +169,7 @@ func (p *Place) discover(ctx context.Context) (fleet.Fleet, error) {
 	return fleet.Discover(ctx, p.api, p.selector)
 }
 
-// dialTimeout is the timeout of all dials together.
+// dialTimeout limits the total time of all dials.
 const dialTimeout = 10 * time.Second
 
 func dial(ctx context.Context, from netip.Addr, targets []probe.Target) []probe.Result {

@@ -78,7 +78,7 @@ func (g Group) replicationPorts(ctx context.Context) []check.Finding {
 	}
 	report, err := g.Ports(ctx)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Do("Check the ports alone:", allPorts))
+		return check.Undetermined(err, fix.Do("Check the ports alone:", allPorts))
 	}
 	found := append(portFindings(report), probeFindings(report)...)
 	if len(found) > 0 {
@@ -169,11 +169,11 @@ func probeFindings(report *ports.Report) (found []check.Finding) {
 		}
 		f := check.Finding{Kind: ReplicationPortFiltered, Status: check.Warn, Evidence: append(subject.Bounded(d.Unanswered),
 			"security groups and network ACLs: OPEN"),
-			Summary: fmt.Sprintf("%d of %s %s not answer on %s despite open rules: probably a host firewall", d.Lost, plural.Count(d.Peers, "peer"),
+			Summary: fmt.Sprintf("%d of %s %s not respond on %s despite open rules: probably a host firewall", d.Lost, plural.Count(d.Peers, "peer"),
 				plural.Word(d.Lost, "does", "do"), probedPorts(d)),
 			Fix: fix.Do("On the peer, allow the port from this instance in the firewall; to list its rules:", "sudo nft list ruleset",
 				"sudo iptables -nvL INPUT"),
-			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no answer", tcpdumpFilter(d))}
+			Confirm: fmt.Sprintf("on the peer: sudo tcpdump -ni any '%s' shows packets that arrive and get no response", tcpdumpFilter(d))}
 		if d.Elsewhere || d.Lost == d.Peers && d.Peers > 1 && d.Listened {
 			f.Status = check.Fail
 		}

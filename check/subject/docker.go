@@ -9,7 +9,7 @@ import (
 // A nil why means that there is no Engine.
 func NoEngine(why error) []check.Finding {
 	if why != nil {
-		return check.CouldNotLook(why, fix.Do("Correct MUSTER_DOCKER_HOST."))
+		return check.Undetermined(why, fix.Do("Correct MUSTER_DOCKER_HOST."))
 	}
 	return check.Skipped("no Docker Engine is available to check")
 }

@@ -29,19 +29,19 @@ func (g Group) orphans(ctx context.Context) []check.Finding {
 	}
 	before, err := g.differences(ctx)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	}
 	if len(before) == 0 {
 		return check.Passed("the ECS agent and Docker agree")
 	}
 	select {
 	case <-ctx.Done():
-		return check.CouldNotLook(ctx.Err(), fix.Fix{})
+		return check.Undetermined(ctx.Err(), fix.Fix{})
 	case <-time.After(secondLook):
 	}
 	after, err := g.differences(ctx)
 	if err != nil {
-		return check.CouldNotLook(err, fix.Fix{})
+		return check.Undetermined(err, fix.Fix{})
 	}
 	var found []check.Finding
 	for key, o := range after {
@@ -87,10 +87,10 @@ func (g Group) orphanFinding(o orphans.Orphan) check.Finding {
 	}
 	short := c.ID[:min(len(c.ID), 12)]
 	return check.Finding{Kind: OrphanFound, Status: check.Warn, About: []string{name, short}, SymptomOf: []*check.Kind{g.Others.MusterOrphan},
-		Summary:  name + " may be an orphan: the ECS agent and Docker disagree whether it runs",
+		Summary:  name + " may be an orphan: the ECS agent and Docker disagree about whether it is running",
 		Evidence: []string{o.Why, "container " + c.Name + " of task " + c.TaskARN},
-		Confirm:  "it is still so after three minutes; muster-agent then reports it too",
-		Fix: fix.Do("Compare what the ECS agent and Docker say of its task. Stop the container if ECS does not know it, else restart the "+
+		Confirm:  "it still applies after three minutes; muster-agent then reports it too",
+		Fix: fix.Do("Compare what the ECS agent and Docker report about its task. Stop the container if ECS does not know it, else restart the "+
 			"ECS agent:", "curl -s http://127.0.0.1:51678/v1/tasks", "sudo docker ps --all --filter id="+short)}
 }
 

@@ -62,9 +62,9 @@ func (g Group) tasks(ctx context.Context) []check.Finding {
 	case len(found) > 0:
 		return found
 	case sources == 0 && len(e.trouble) > 0:
-		return check.CouldNotLook(errors.New(strings.Join(e.trouble, "; ")), fix.Do("Run muster as root:", "sudo muster check tasks"))
+		return check.Undetermined(errors.New(strings.Join(e.trouble, "; ")), fix.Do("Run muster as root:", "sudo muster check tasks"))
 	case sources == 0:
-		return check.Skipped("the ECS agent has not logged anything yet, and there is no Docker Engine to ask")
+		return check.Skipped("the ECS agent has not logged anything yet, and there is no Docker Engine to query")
 	}
 	return check.Passed("no task failed in the last hour", e.trouble...)
 }
@@ -95,7 +95,7 @@ func (g Group) fromECS(ctx context.Context, e *ends) {
 	}
 	stopped, err := g.ECS.StoppedTasks(ctx, name, arns)
 	if err != nil {
-		e.trouble = append(e.trouble, "could not ask ECS for the reason: "+err.Error())
+		e.trouble = append(e.trouble, "could not get the reason from ECS: "+err.Error())
 	}
 	for _, t := range stopped {
 		e.fromECS(t)
@@ -247,7 +247,8 @@ func (g Group) findings(e *ends) []check.Finding {
 	return found[:min(len(found), maxNamed)]
 }
 
-// finding returns the finding for a failure. It is not a failure if a container with the same name runs by now.
+// finding returns the finding for a failure. It is only a warning if another container with the same name is running by
+// now.
 func (g Group) finding(f failure, running bool) check.Finding {
 	out := check.Finding{Kind: check.KindOf(reasonKinds(), f.reason.ID), Status: check.Fail, Summary: f.name + " " + f.reason.What,
 		Evidence: slices.Clone(f.evidence), About: []string{f.name}, SymptomOf: g.explainedBy(f.reason), Fix: f.reason.Fix.Map(g.fillIn)}
@@ -256,7 +257,7 @@ func (g Group) finding(f failure, running bool) check.Finding {
 	}
 	if running {
 		out.Status = check.Warn
-		out.Summary += "; another container of it runs now"
+		out.Summary += "; another of its containers is running now"
 	}
 	return out
 }

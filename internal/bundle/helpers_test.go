@@ -151,7 +151,7 @@ func results() []check.Result {
 		does(
 			"imds",
 			check.Instance,
-			"the instance metadata service answers",
+			"the instance metadata service responds",
 			check.Passed("this is "+instanceID+" (m5.large) in eu-west-1a")...),
 		does("clock", check.Instance, "the clock is correct",
 			check.Finding{Status: check.Warn, Summary: "the clock is 4 s behind", Evidence: []string{"Date: Fri, 02 Jan 2026 03:10:04 GMT"},

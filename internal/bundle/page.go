@@ -125,7 +125,7 @@ func (s Source) htmlCheck(b *strings.Builder, r check.Result) {
 		htmlFinding(b, f)
 	}
 	if text := s.pageOf(r); text != "" {
-		fmt.Fprintf(b, "<details><summary>Read on: what this check looks at</summary><pre>%s</pre></details>\n", esc(text))
+		fmt.Fprintf(b, "<details><summary>More about this check</summary><pre>%s</pre></details>\n", esc(text))
 	}
 	b.WriteString("</div></details>\n")
 }

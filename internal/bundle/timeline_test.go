@@ -15,8 +15,8 @@ var entry = regexp.MustCompile(
 		`class="said">(.*?)</span></li>`,
 )
 
-// toldBoot returns the section about the boot.
-func toldBoot(t *testing.T, page string) string {
+// bootSection returns the section about the boot.
+func bootSection(t *testing.T, page string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page, "<h2>The boot</h2>")
 	section, _, ended := strings.Cut(rest, "</ol>")
@@ -30,9 +30,9 @@ func toldBoot(t *testing.T, page string) string {
 // omitted.
 func TestTimelineIsSorted(t *testing.T) {
 	_, files := unpacked(t, sick(t))
-	section := toldBoot(t, files["report.html"])
+	section := bootSection(t, files["report.html"])
 	if !strings.Contains(section, "Since 2026-01-02 03:00:00, in UTC.") {
-		t.Errorf("when it began is not told: %.200s", section)
+		t.Errorf("when it began is not reported: %.200s", section)
 	}
 	var got []string
 	for _, m := range entry.FindAllStringSubmatch(section, -1) {
@@ -73,6 +73,6 @@ func TestTimelineIsSorted(t *testing.T) {
 	}
 	const earlier = "Registered container instance with cluster!" // from 2025
 	if !strings.Contains(files["logs/ecs-agent.log"], earlier) || strings.Contains(section, earlier) {
-		t.Error("an earlier boot is told, or its log is not there")
+		t.Error("an earlier boot is reported, or its log is not there")
 	}
 }

@@ -30,6 +30,7 @@ func (f *bundleFlags) add(cmd *cobra.Command) {
 		StringVar(&f.file, "bundle", "", "Also write a bundle for a support case, without secrets, to this .tar.gz file. -: standard output.")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "List what the bundle would contain, without collecting it.")
 	cmd.Flags().StringSliceVar(&f.include, "include", nil, "Add to the bundle: "+strings.Join(bundle.Extras(), ", ")+".")
+	_ = cmd.RegisterFlagCompletionFunc("include", cobra.FixedCompletions(bundle.Extras(), cobra.ShellCompDirectiveNoFileComp))
 }
 
 // check returns an error for flags that contradict each other. If the bundle goes to standard output, all other output
@@ -39,9 +40,9 @@ func (f *bundleFlags) check(cmd *cobra.Command) error {
 	switch {
 	case err != nil:
 	case len(f.include) > 0 && f.file == "" && !f.dryRun:
-		err = errors.New("--include goes with --bundle FILE")
+		err = errors.New("--include needs --bundle FILE")
 	case f.file == toStdout && term.IsTerminal(cmd.OutOrStdout()):
-		err = errors.New("--bundle - would write a packed file to the terminal: send it elsewhere, as in >muster.tar.gz")
+		err = errors.New("--bundle - would write binary data to the terminal: redirect it, as in >muster.tar.gz")
 	case f.file == toStdout:
 		f.out = term.Raw(cmd.OutOrStdout())
 		cmd.SetOut(cmd.ErrOrStderr())
@@ -97,7 +98,7 @@ func tellBundle(out io.Writer, file string, m bundle.Manifest) {
 	}
 	_, _ = fmt.Fprintf(
 		out,
-		"muster: wrote %s: %d files, %d places masked; look through report.html and MANIFEST.json before you send it\n",
+		"muster: wrote %s: %d files, %d values masked; review report.html and MANIFEST.json before you share it\n",
 		term.OneLine(file),
 		len(m.Files),
 		places,

@@ -167,7 +167,7 @@ func TestADryRunListsTheBundle(t *testing.T) {
 func TestABundleThatCannotBeIsRefused(t *testing.T) {
 	for want, args := range map[string][]string{
 		"did you mean user-data?": {"--bundle", "x", "--include", "userdata"},
-		"goes with --bundle":      {"--include", "user-data"},
+		"needs --bundle":          {"--include", "user-data"},
 		"is not a regular file":   {"--bundle", t.TempDir()},
 	} {
 		_, _, err := runs(t, args...)

@@ -140,7 +140,7 @@ func (f *checkFlags) selection(w catalog.World) ([]check.Check, error) {
 	catalog := catalog.Checks(w)
 	only := f.only
 	if only == nil && !f.deep {
-		only = check.Everyday(catalog)
+		only = check.WithoutDeep(catalog)
 	}
 	return check.Select(catalog, only, f.skip)
 }
@@ -164,7 +164,7 @@ func (f *checkFlags) look(cmd *cobra.Command, session *checkup.Session, log *slo
 	}, changes(log))
 	about.Interrupted = cmd.Context().Err() != nil
 	if bad == nil && about.Interrupted && results == nil {
-		bad = exitcode.Wrap(exitcode.Interrupted, errors.New("interrupted before anything was known"))
+		bad = exitcode.Wrap(exitcode.Interrupted, errors.New("interrupted before any check finished"))
 	}
 	return report.New(results, about), bad
 }

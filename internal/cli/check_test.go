@@ -44,7 +44,7 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(cmd.Start())
 	progress := bufio.NewScanner(stderr)
 	if !progress.Scan() {
-		ts.Fatalf("no progress was told")
+		ts.Fatalf("no progress was reported")
 	}
 	ts.Check(cmd.Process.Signal(os.Interrupt))
 	for progress.Scan() {

@@ -32,7 +32,7 @@ root in all but name. It reads no settings and listens on nothing else.`,
   journalctl -u muster-docker`,
 		Args: cobra.NoArgs,
 	}
-	host := cmd.Flags().String("docker-host", dockerapi.DefaultHost, "The Docker Engine to ask.")
+	host := cmd.Flags().String("docker-host", dockerapi.DefaultHost, "Docker Engine to forward requests to.")
 	cmd.RunE = run(func(cmd *cobra.Command) error {
 		proxy, err := dockerapi.NewProxy(*host, log)
 		if err != nil {

@@ -144,7 +144,7 @@ func (f portsFlags) evaluate(cmd *cobra.Command, log *slog.Logger) (*portcheck.P
 	}
 	report.Notes = append(report.Notes, warnings...)
 	if len(report.Peers) == 1 && len(report.Counts) == 0 {
-		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peer yet: no port was checked")
+		report.Notes = append(report.Notes, report.Peers[0].Name+" has no peers yet: no port was checked")
 	}
 	return at, report, nil
 }
@@ -175,7 +175,7 @@ func (f portsFlags) someone(at *portcheck.Place, report *ports.Report) error {
 	}
 	return exitcode.Wrap(
 		exitcode.Undetermined,
-		fix.Wrap(errors.New(what), fix.Do("Check the name and the region; this lists what there is:", command)),
+		fix.Wrap(errors.New(what), fix.Do("Check the name and the region; this lists what exists:", command)),
 	)
 }
 

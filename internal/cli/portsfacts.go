@@ -84,7 +84,7 @@ func targets(text string, q ports.Question) (needs []reach.Need, err error) {
 	}
 	for _, r := range ranges {
 		if r == (reach.Range{}) {
-			return nil, exitcode.Wrap(exitcode.Usage, errors.New("--target-port dynamic needs a host: leave the flag away, or name a range"))
+			return nil, exitcode.Wrap(exitcode.Usage, errors.New("--target-port dynamic needs a host: omit the flag, or pass a range"))
 		}
 		needs = append(needs, reach.TargetNeed(r))
 	}
@@ -96,7 +96,7 @@ func factNotes(read *facts.Facts, what string) []string {
 	age := read.Age(time.Now())
 	text := fmt.Sprintf("%s of %s, read %s ago", what, read.Question.At.Format(time.RFC3339), rounded(age))
 	if age < 0 {
-		text = fmt.Sprintf("%s of %s, which is in the future: one of two clocks is wrong", what, read.Question.At.Format(time.RFC3339))
+		text = fmt.Sprintf("%s of %s, which is in the future: one of the two clocks is wrong", what, read.Question.At.Format(time.RFC3339))
 	}
 	notes := []string{text}
 	if read.Edited {

@@ -107,7 +107,7 @@ func TestNoSecretOfAProxyReachesTheScreen(t *testing.T) {
 				said := clean(t, few, "debug", "-v", "--only", "network", "--skip", "poll-endpoint")
 				went := strings.Contains(said, "dial tcp 127.0.0.1:1: ") || strings.Contains(said, "the ECS agent's proxy is not a valid URL")
 				if !went || !strings.Contains(said, "proxy of the ECS agent") || strings.Contains(said, password) {
-					t.Errorf("nothing is told of the proxy, or all: %s", said)
+					t.Errorf("the proxy is missing or shown completely: %s", said)
 				}
 			})
 		}

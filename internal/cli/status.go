@@ -24,7 +24,7 @@ func statusCommand() *cobra.Command {
 		Long: `Show what muster-agent wrote at the end of its last cycle: the verdict in the first line, each
 problem with its evidence and its fix, then the state line by line. It needs root and no network.
 Exits with 0 if there is no problem (warnings allowed), 1 if there is one, and 3 if the state is
-unknown: muster-agent is not running, its file cannot be read, or the ECS agent has not answered yet.`,
+unknown: muster-agent is not running, its file cannot be read, or the ECS agent has not responded yet.`,
 		Example: `  sudo muster status
   sudo muster status --output json    # the state, the verdict and the problems`,
 		Args: cobra.NoArgs,

@@ -229,9 +229,9 @@ func TestWrongSelectorsAreRefused(t *testing.T) {
 		selector fleet.Selector
 		err      string
 	}{
-		"nothing":                  {fleet.Selector{Self: self}, "name a cluster"},
-		"two things":               {fleet.Selector{Cluster: "prod", Service: "a", Family: "b"}, "name one of"},
-		"a service of no cluster":  {fleet.Selector{Service: "a"}, "name a cluster"},
+		"nothing":                  {fleet.Selector{Self: self}, "pass a cluster"},
+		"two things":               {fleet.Selector{Cluster: "prod", Service: "a", Family: "b"}, "pass one of"},
+		"a service of no cluster":  {fleet.Selector{Service: "a"}, "pass a cluster"},
 		"an unknown cluster":       {fleet.Selector{Cluster: "nope"}, "no such cluster: nope"},
 		"an unknown service":       {fleet.Selector{Cluster: "prod", Service: "nope"}, "no such service in the cluster: nope in prod"},
 		"an unknown group":         {fleet.Selector{Group: "nope"}, "no such Auto Scaling group: nope"},
@@ -287,7 +287,7 @@ func TestAThousandPeersTakeAtMostThirtyCalls(t *testing.T) {
 			}
 			sent := s.CallCount("", "")
 			if sent > 30 || f.Calls != sent {
-				t.Errorf("%d calls sent, %d told, want at most 30", sent, f.Calls)
+				t.Errorf("%d calls sent, %d reported, want at most 30", sent, f.Calls)
 			}
 			t.Logf("%d endpoints: %d calls", got, sent)
 		})

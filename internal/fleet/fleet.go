@@ -139,7 +139,7 @@ func Discover(ctx context.Context, api API, s Selector) (Fleet, error) {
 	f.readRoutes(ctx, api)
 	f.Calls = api.Calls() - before
 	if err := ctx.Err(); err != nil {
-		return f, fmt.Errorf("reading what guards the peers: %w", err)
+		return f, fmt.Errorf("reading the rules around the peers: %w", err)
 	}
 	return f, nil
 }
@@ -187,9 +187,9 @@ func (s Selector) validate() error {
 	}
 	switch {
 	case given > 1:
-		return errors.New("choosing the peers: name one of Auto Scaling group, service, family and addresses")
+		return errors.New("choosing the peers: pass one of Auto Scaling group, service, family and addresses")
 	case s.Cluster == "" && s.Group == "" && len(s.Addresses) == 0:
-		return errors.New("choosing the peers: name a cluster, an Auto Scaling group or addresses")
+		return errors.New("choosing the peers: pass a cluster, an Auto Scaling group or addresses")
 	}
 	return nil
 }

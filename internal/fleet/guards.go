@@ -27,9 +27,9 @@ func (f *Fleet) readGroups(ctx context.Context, api Groups) {
 	rules, rulesErr := api.SecurityGroupRules(ctx, ids)
 	switch {
 	case rulesErr != nil && groupsErr == nil:
-		f.note("rules are named by what they say, not by their ids: %v", rulesErr)
+		f.note("rules are shown without their IDs: %v", rulesErr)
 	case groupsErr != nil && rulesErr == nil:
-		f.note("groups are known by their rules alone: %v", groupsErr)
+		f.note("security groups are known only from their rules: %v", groupsErr)
 	}
 	plain, identified := byID(groups), byID(rules)
 	for _, id := range ids {
@@ -53,7 +53,7 @@ func (f *Fleet) group(id string, plain, identified *reach.Group, plainErr, rules
 		return g
 	case plainErr == nil:
 		f.note("%s is not among the groups of this account and region", id)
-		u := reach.Unread{Action: "ec2:DescribeSecurityGroups", Reason: id + " does not exist, or is another account's"}
+		u := reach.Unread{Action: "ec2:DescribeSecurityGroups", Reason: id + " does not exist, or belongs to another account"}
 		f.miss(u)
 		return reach.Group{ID: id, Unread: u}
 	case identified == nil:
@@ -90,11 +90,11 @@ func (f *Fleet) readACLs(ctx context.Context, api Lists) {
 	if len(left) == 0 {
 		return
 	}
-	why := reach.Unread{Action: "ec2:DescribeNetworkAcls", Reason: "EC2 told of no ACL of the subnet"}
+	why := reach.Unread{Action: "ec2:DescribeNetworkAcls", Reason: "EC2 returned no network ACL for the subnet"}
 	if err != nil {
 		why = f.unread(err)
 	} else {
-		f.note("EC2 told of no network ACL of %q", slices.Sorted(maps.Keys(left)))
+		f.note("EC2 returned no network ACL for %q", slices.Sorted(maps.Keys(left)))
 		f.miss(why)
 	}
 	f.World.ACLs = append(f.World.ACLs, reach.ACL{Subnets: slices.Sorted(maps.Keys(left)), Unread: why})

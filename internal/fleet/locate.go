@@ -110,7 +110,7 @@ func (l *lookup) byInstance(m member) (reach.Endpoint, bool) {
 	case !ok && l.instanceErr != nil:
 		return unknown(m, l.fleet.unread(l.instanceErr)), true
 	case !ok:
-		l.fleet.note("%s is left out: EC2 knows no such instance any more", m.name)
+		l.fleet.note("%s is left out: EC2 has no such instance any more", m.name)
 		return reach.Endpoint{}, false
 	case i.State == "pending":
 		l.fleet.note("%s is still starting", m.name)

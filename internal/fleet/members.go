@@ -67,7 +67,7 @@ func (f *finder) cluster(ctx context.Context) error {
 	}
 	err = f.containerInstances(ctx, arns)
 	if more {
-		f.note("only the first %d container instances of cluster %s are judged", len(arns), f.s.Cluster)
+		f.note("only the first %d container instances of cluster %s are evaluated", len(arns), f.s.Cluster)
 		f.addSelf("")
 	}
 	f.addSelf("cluster " + f.s.Cluster)
@@ -127,7 +127,7 @@ func (f *finder) addSelf(of string) {
 		return
 	}
 	if of != "" {
-		f.note("%s is not in %s yet; it is judged as if it were", f.s.Self, of)
+		f.note("%s is not in %s yet; it is evaluated as if it were", f.s.Self, of)
 	}
 	f.addInstances([]string{f.s.Self})
 }

@@ -18,11 +18,11 @@ type Routes interface {
 	RouteTables(ctx context.Context, vpcs []string) ([]awsapi.RouteTable, error)
 }
 
-// readRoutes reads the routes between subnets, if there are several and either a rule refers to a group or they are in
-// several VPCs. It finds blackhole routes, VPCs without a route between them, and appliances between the subnets of a
-// VPC, through which group references do not work ("middlebox routing", VPC guide). The route between two subnets of a
-// VPC is the same for all of their addresses, because a route that is more specific than the VPC's own must cover a
-// whole subnet.
+// readRoutes reads the routes between subnets. It makes no call for a single subnet, or if all subnets are in one VPC
+// and no rule refers to a group. It finds blackhole routes, VPCs without a route between them, and appliances between
+// the subnets of a VPC, through which group references do not work ("middlebox routing", VPC guide). The route between
+// two subnets of a VPC is the same for all of their addresses, because a route that is more specific than the VPC's own
+// must cover a whole subnet.
 func (f *Fleet) readRoutes(ctx context.Context, api Routes) {
 	vpcs, subnets := map[string]bool{}, map[string]reach.Endpoint{}
 	for _, e := range f.all() {

@@ -42,7 +42,7 @@ func (r *Report) answer() answer {
 	return answer{"Healthy", nil}
 }
 
-// kind returns the text before the summary of a cause.
+// kind returns the label before the summary, such as "Cause: ".
 func kind(c check.Cause) string {
 	switch {
 	case c.Status == check.Warn && c.Confirm != "":

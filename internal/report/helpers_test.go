@@ -59,7 +59,7 @@ func sick() []check.Check {
 		finds("warm-pool", check.Instance, check.Skipped("this instance is in no Auto Scaling group")...),
 		finds("clock", check.Network, check.Finding{Status: check.Warn, Summary: "the clock is 2.1 s behind",
 			Evidence: []string{"Date of 169.254.169.254"}, Fix: fix.Do("chronyc makestep")}),
-		remote(finds("route", check.Network, check.CouldNotLook(context.DeadlineExceeded,
+		remote(finds("route", check.Network, check.Undetermined(context.DeadlineExceeded,
 			fix.Do("allow ec2:DescribeRouteTables to the instance role"))...)),
 		finds("cluster", check.ECS, check.Finding{ID: "cluster-missing", Status: check.Fail,
 			Summary:  "there is no cluster prdo in region eu-west-1, account 123456789012: did you mean prod?",

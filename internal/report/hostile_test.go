@@ -22,7 +22,7 @@ func FuzzTextsOfOthers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, summary, evidence, remedy string) {
 		finding := check.Finding{Status: check.Fail, Summary: summary, Evidence: []string{evidence}, Fix: fix.Do(remedy)}
 		r := made(t, []check.Check{finds("a", check.ECS, finding),
-			remote(finds("b", check.ECS, check.CouldNotLook(errors.New(summary), fix.Do(remedy))...))}, report.About{})
+			remote(finds("b", check.ECS, check.Undetermined(errors.New(summary), fix.Do(remedy))...))}, report.About{})
 		for name, show := range map[string]func(io.Writer) error{
 			"table": func(w io.Writer) error { return r.Table(w, pipe, true) },
 			"debug": func(w io.Writer) error { return r.Diagnosis(w, pipe, true) },

@@ -43,7 +43,7 @@ func TestTheRenderingsAreFrozen(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
-	unknown := finds("docker", check.Docker, check.CouldNotLook(errors.New("no answer"), fix.Do("look at docker"))...)
+	unknown := finds("docker", check.Docker, check.Undetermined(errors.New("no answer"), fix.Do("look at docker"))...)
 	warning := finds("clock", check.Network, check.Finding{Status: check.Warn, Summary: "2 s behind"})
 	failure := finds("disk", check.Instance, check.Finding{Status: check.Fail, Summary: "full"})
 	both := finds("both", check.Network, check.Finding{Status: check.Warn, Summary: "odd"},

@@ -66,5 +66,5 @@ func doubtFix(s agentstate.State, now time.Time) fix.Fix {
 		return fix.Do("Find out why, then restart muster-agent:", "sudo journalctl -u muster-agent -n 20 --no-pager",
 			"sudo systemctl restart muster-agent")
 	}
-	return fix.Do("Find out why the ECS agent does not answer:", "sudo muster debug")
+	return fix.Do("Find out why the ECS agent does not respond:", "sudo muster debug")
 }

@@ -41,7 +41,7 @@ func agentStates() map[string]agentstate.State {
 		}),
 		"problem": make(func(s *agentstate.State) {
 			s.Registration.State, s.Registration.Since, s.Registration.Why = "disconnected", ago(40*time.Minute),
-				"ECS does not hear from the ECS agent"
+				"the ECS agent is not connected to ECS"
 			s.Docker.Healthy, s.Docker.Unhealthy = 9, 1
 			s.Unhealthy = []agentstate.Container{{Name: "web/app", ID: "3f2a1b", Why: "its health check fails"}}
 			s.Publishing.Dropped = 7
@@ -72,7 +72,7 @@ func TestTheStatusBeginsWithItsVerdict(t *testing.T) {
 		"warning":     {"Warning: CloudWatch has accepted no metrics for 11m", agentstate.Warned},
 		"problem":     {"Problem: this instance has been disconnected from ECS for 40m", agentstate.Failed},
 		"unknown":     {"Unknown: could not check whether this instance is registered", agentstate.Unknown},
-		"silent":      {"Problem: the ECS agent has not answered for 2m", agentstate.Failed},
+		"silent":      {"Problem: the ECS agent has not responded for 2m", agentstate.Failed},
 		"gate":        {"Healthy: registered in cluster prod for 3h00m, 12 containers running, last metrics sent 21s ago", agentstate.Healthy},
 		"gate-failed": {"Warning: attribute muster.ports of this container instance was not set to closed", agentstate.Warned},
 		"stale":       {"Unknown: muster-agent has not reported for 2h00m", agentstate.Unknown},

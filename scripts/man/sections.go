@@ -22,8 +22,8 @@ var files = []file{
 	{"MUSTER_ECS_CONFIG", "", "Settings of the ECS agent. bootstrap repairs and writes it."},
 	{"MUSTER_ECS_DATA_DIR", "/agent.db", "Saved state of the ECS agent. bootstrap --reset-stale-state moves it aside."},
 	{"MUSTER_ECS_LOG_DIR", "/", "Logs of the ECS agent and of ecs-init."},
-	{"MUSTER_STATE_DIR", "/INSTANCE_ID/bootstrap.json", "Record of bootstrap on this instance."},
-	{"MUSTER_STATE_DIR", "/INSTANCE_ID/report.json", "Report of verify. Only root can read it."},
+	{"MUSTER_STATE_DIR", "/instances/INSTANCE_ID/bootstrap.json", "Record of bootstrap on this instance."},
+	{"MUSTER_STATE_DIR", "/instances/INSTANCE_ID/report.json", "Report of verify. Only root can read it."},
 	{"MUSTER_AGENT_STATE", "", "State of muster-agent at the end of its last cycle."},
 	{"MUSTER_SPOOL_DIR", "/", "Metrics that muster-agent has not published yet."},
 }

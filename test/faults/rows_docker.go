@@ -20,7 +20,7 @@ var dockerRows = []row{
 		play: func(r *rig) {
 			r.Docker.Shut()
 			a := r.agent(how{})
-			r.status(10*time.Second, []int{1}, "Docker does not answer")
+			r.status(10*time.Second, []int{1}, "Docker does not respond")
 			a.stop()
 			r.reachable(0)
 			r.want(r.sends("RunningContainers") == 0, "RunningContainers was published")
@@ -46,7 +46,7 @@ var dockerRows = []row{
 			r.Engine().Hang()
 			before := r.systemd.count("WATCHDOG=1")
 			a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
-			r.status(30*time.Second, []int{1}, "Docker does not answer")
+			r.status(30*time.Second, []int{1}, "Docker does not respond")
 			wait(10 * time.Second)
 			served := r.systemd.count("WATCHDOG=1") - before
 			r.want(served >= 4, "the watchdog was served %d times in 10 s, of 4 s each", served)

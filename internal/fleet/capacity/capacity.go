@@ -239,7 +239,7 @@ func (r *reader) instances(ctx context.Context, t fit.Task) ([]fit.Instance, err
 	for i := range all {
 		one := instance(&all[i], placed[all[i].ARN], unread)
 		if managed[all[i].Provider] {
-			one.NotJudged = "ECS Managed Instances: ECS launches instances as tasks need them, so muster does not evaluate this one"
+			one.NotJudged = "ECS manages this instance and launches others as tasks need them: muster does not evaluate its placement"
 		}
 		interfaces(&one, limits, unread)
 		out = append(out, one)
@@ -326,7 +326,7 @@ func instance(i *inventory.Instance, tasks []fit.Placed, unread string) fit.Inst
 		out.Groups = append(out.Groups, t.Group)
 	}
 	if i.Kind == inventory.External {
-		out.NotJudged = "external instance (ECS Anywhere), not evaluated by muster"
+		out.NotJudged = "it is an external instance (ECS Anywhere), which muster does not evaluate"
 	}
 	gpus(&out, unread)
 	return out

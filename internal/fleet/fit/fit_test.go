@@ -165,7 +165,7 @@ func TestWhatIsMissing(t *testing.T) {
 		"another subnet of the zone": {task(awsvpc("subnet-1")), []fit.Instance{instance("i-01", attr("ecs.subnet-id", "subnet-2")),
 			instance("i-02", attr("ecs.subnet-id", "subnet-1"))}, "", query.Yes},
 		"subnet without instances": {task(awsvpc("subnet-9")), on(attr("ecs.subnet-id", "subnet-2")),
-			"SUBNET? it is in none of the service's subnets (subnet-9), and the zone of one of them is not known", query.Unknown},
+			"SUBNET? it is in none of the service's subnets (subnet-9), and the zone of one of them is unknown", query.Unknown},
 	} {
 		r := fit.Evaluate(c.task, c.of, 1).Instances[0]
 		var got []string

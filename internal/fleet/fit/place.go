@@ -130,7 +130,7 @@ func (j job) subnet(i Instance) []Missing {
 	}
 	text := fmt.Sprintf("none of the service's subnets (%s) is in its zone %s", strings.Join(j.Subnets, ", "), i.Zone)
 	if unknown {
-		text = "it is in none of the service's subnets (" + strings.Join(j.Subnets, ", ") + "), and the zone of one of them is not known"
+		text = "it is in none of the service's subnets (" + strings.Join(j.Subnets, ", ") + "), and the zone of one of them is unknown"
 	}
 	return []Missing{{Reason: Subnet, Unknown: unknown, Text: text}}
 }

@@ -93,9 +93,8 @@ func (r *Report) add(one Result) {
 	z.Open = z.Open || one.Open
 }
 
-// Closest is the instance that lacks least, of those that get no copy: the fewest things, and of
-// CPU and memory the smallest share of what is needed. ECS does not document how it picks the one
-// that it names in an event.
+// Closest is, among the instances without space for a copy, the one that lacks the least: the fewest requirements, then
+// the smallest share of CPU and memory. ECS does not document how it selects the instance that it names in an event.
 func (r Report) Closest() (Result, bool) {
 	var best *Result
 	for k := range r.Instances {

@@ -31,7 +31,7 @@ func Explained(err error, profile string) error {
 		return exitcode.Wrap(exitcode.Undetermined, fix.Wrap(
 			err,
 			fix.Do(
-				"Allow these actions (packaging/iam/fleet.json has them all) for the credentials. This shows whose they are:",
+				"Allow these actions (packaging/iam/fleet.json lists all of them) for the credentials. This shows whose they are:",
 				"aws sts get-caller-identity",
 			),
 		))
@@ -39,7 +39,7 @@ func Explained(err error, profile string) error {
 	var e *awsapi.Error
 	if errors.As(err, &e) && e.Kind == awsapi.Denied {
 		err = fix.Because(fmt.Errorf("%s is not allowed", e.Action), []string{e.Err.Error()},
-			fix.Do("Allow "+e.Action+" for these credentials; packaging/iam/fleet.json has all that muster fleet needs."))
+			fix.Do("Allow "+e.Action+" for these credentials; packaging/iam/fleet.json lists all actions that muster fleet needs."))
 	}
 	return exitcode.Wrap(exitcode.Undetermined, err)
 }

@@ -109,7 +109,7 @@ func (e *evaluation) impaired(bad []*inventory.Instance) {
 	e.add(Problem{ID: "instance-impaired", Status: Fail,
 		Summary: fmt.Sprintf("ECS reports %s as impaired", plural.Count(len(bad), "container instance")),
 		Why:     []string{"healthStatus is IMPAIRED: " + some(names(bad))},
-		Fix: fix.Do("Find the cause on the instance; usually Docker does not answer:",
+		Fix: fix.Do("Find the cause on the instance; usually Docker does not respond:",
 			"aws ssm start-session --target "+bad[0].ID+e.region(), "sudo muster debug")})
 }
 

@@ -74,7 +74,7 @@ func (e *evaluation) deployment(s *Service) {
 		p.Summary = fmt.Sprintf("service %s: %s of the deployment of %s failed", s.Name, plural.Count(d.Failed, "task"), d.Definition)
 		worse(&s.Status, &s.Wrong, Fail, fmt.Sprintf("%d tasks failed", d.Failed))
 		if !s.Breaker {
-			p.Why = append(p.Why, "the deployment circuit breaker is off: ECS keeps retrying")
+			p.Why = append(p.Why, "the deployment circuit breaker is off: ECS retries indefinitely")
 		}
 	case running > stuck:
 		p.Status = Fail

@@ -19,7 +19,7 @@ type Sleep struct {
 	By    string    // who set the desired capacity to 0; empty if unknown
 	Cause string    // the evidence: Auto Scaling's sentence, or why it is missing
 	Wake  *Run      // the next scheduled action that raises the capacity; nil if none is known
-	// NoWake is why there is no Wake, or why it may not happen.
+	// NoWake is the reason why Wake is missing or uncertain.
 	NoWake string
 	Left   int // number of instances that are still running or being terminated
 }

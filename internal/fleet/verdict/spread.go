@@ -107,7 +107,7 @@ func (e *evaluation) rebalanced(s *inventory.Service, out *Spread, fewest ZoneCo
 	out.Matters = true
 	cpu, memory := e.room(fewest.Zone)
 	out.Why = fmt.Sprintf(
-		"Availability Zone rebalancing is on, and ECS finds no room; the emptiest instances of %s have %d CPU units and %d MiB free",
+		"Availability Zone rebalancing is on, but ECS finds no space; the emptiest instances of %s have %d CPU units and %d MiB free",
 		fewest.Zone,
 		cpu,
 		memory,
@@ -130,7 +130,7 @@ func (e *evaluation) room(zone string) (cpu, memory int) {
 func (e *evaluation) rebalance(s *inventory.Service) fix.Fix {
 	if s.MaxPercent > 0 && s.MaxPercent <= 100 || s.ClassicLB || s.Controller != "ECS" {
 		return fix.Do(
-			"Have ECS place the tasks afresh:",
+			"Have ECS place the tasks again:",
 			"aws ecs update-service "+e.flags()+" --service "+s.Name+" --force-new-deployment",
 		)
 	}

@@ -146,7 +146,7 @@ func (e *evaluation) unread() {
 		if u.Denied {
 			p.Summary = fmt.Sprintf("could not read the %s: %s is not allowed", u.Part, u.Action)
 			p.Why = []string{u.Reason}
-			p.Fix = fix.Do("Allow " + u.Action + " for these credentials; packaging/iam/fleet.json has all that muster fleet needs.")
+			p.Fix = fix.Do("Allow " + u.Action + " for these credentials; packaging/iam/fleet.json lists all actions that muster fleet needs.")
 		}
 		e.add(p)
 	}

@@ -35,14 +35,14 @@ var (
 	// ErrNotRunning means that the socket is missing or nothing listens on it.
 	ErrNotRunning = errors.New("the Docker Engine is not running")
 	// ErrHung means that no response arrived before the timeout, or that the socket's backlog is full.
-	ErrHung = errors.New("the Docker Engine does not answer")
+	ErrHung = errors.New("the Docker Engine does not respond")
 	// ErrDenied means that this user has no permission to open the socket.
-	ErrDenied = errors.New("no permission to ask the Docker Engine")
+	ErrDenied = errors.New("no permission to query the Docker Engine")
 	// ErrTooOld means that the Engine's newest API version is older than the oldest version that this client supports,
 	// that of Docker 19.03.
 	ErrTooOld = errors.New("the Docker Engine is too old for muster")
 	// ErrRejected means that the Engine responded to a ping with an HTTP error.
-	ErrRejected = errors.New("the Docker Engine answers with an error")
+	ErrRejected = errors.New("the Docker Engine responds with an error")
 	// ErrUnknown means that this process could not send the request, because it has no free descriptor or memory. The
 	// state of the Engine is unknown.
 	ErrUnknown = ownlimit.ErrExhausted
@@ -110,7 +110,7 @@ func (c *Client) renew() (engine, error) {
 	// WithHost must come first, because it requires a plain http.Transport.
 	fresh, err := client.New(client.WithHost(c.host), client.WithHTTPClient(guarded))
 	if err != nil {
-		return nil, fmt.Errorf("preparing to ask the Docker Engine at %s: %w", c.host, err)
+		return nil, fmt.Errorf("preparing to query the Docker Engine at %s: %w", c.host, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

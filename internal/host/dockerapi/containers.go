@@ -50,7 +50,7 @@ func (c *Client) Containers(ctx context.Context) ([]Container, error) {
 			continue
 		}
 		if err == nil && (found.Container.HostConfig == nil || found.Container.NetworkSettings == nil) {
-			err = fmt.Errorf("inspecting the container %s at %s: the answer lacks its network", item.ID, c.host)
+			err = fmt.Errorf("inspecting the container %s at %s: the response lacks its network", item.ID, c.host)
 		}
 		if err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func (c *Client) inspect(ctx context.Context, id string) (found client.Container
 	seen, err = c.call(ctx, func(ctx context.Context) (err error) {
 		found, err = c.current().ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 		if err == nil && (found.Container.State == nil || found.Container.Config == nil) {
-			err = errors.New("the answer lacks the container's state or configuration")
+			err = errors.New("the response lacks the container's state or configuration")
 		}
 		return err
 	})

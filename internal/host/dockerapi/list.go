@@ -89,7 +89,7 @@ func (l *itemized) readAll() error {
 		return err
 	}
 	if first != json.Delim('[') {
-		return fmt.Errorf("the answer is not a list: it begins with %v", first)
+		return fmt.Errorf("the response is not a list: it begins with %v", first)
 	}
 	for decoder.More() {
 		in.left = maxObject

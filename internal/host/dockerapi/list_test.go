@@ -31,8 +31,8 @@ func TestAListThatIsNoneIsAnError(t *testing.T) {
 		status     int
 		body, want string
 	}{
-		"an object":           {200, `{"message":"x"}`, "the answer is not a list"},
-		"null":                {200, `null`, "the answer is not a list"},
+		"an object":           {200, `{"message":"x"}`, "the response is not a list"},
+		"null":                {200, `null`, "the response is not a list"},
 		"nothing":             {200, ``, "EOF"},
 		"cut off":             {200, `[{"Id":"a"}`, "EOF"},
 		"cut off in an entry": {200, `[{"Id":"a"},{"Id"`, "EOF"},

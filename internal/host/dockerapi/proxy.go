@@ -138,7 +138,7 @@ func (p *Proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set(errorHeader, name+" "+strings.TrimPrefix(err.Error(), cause.Error()+": "))
 		}
 	}
-	sendError(w, http.StatusBadGateway, fmt.Sprintf("muster docker-proxy asked the Docker Engine at %s: %v", p.host, err))
+	sendError(w, http.StatusBadGateway, fmt.Sprintf("muster docker-proxy queried the Docker Engine at %s: %v", p.host, err))
 }
 
 // sendError sends an error in the format of the Engine API (moby api/types/common, ErrorResponse).
@@ -216,7 +216,7 @@ func (t behindProxy) RoundTrip(req *http.Request) (*http.Response, error) {
 		case isDial(err) && ctx.Err() == nil:
 			err = fmt.Errorf("%w: %w", ErrProxy, err)
 		case hung && !heard.Load():
-			err = fmt.Errorf("%w: it does not answer", ErrProxy)
+			err = fmt.Errorf("%w: it does not respond", ErrProxy)
 		}
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func bound(req *http.Request, resp *http.Response) io.Reader {
 	case strings.HasSuffix(req.URL.Path, "/containers/json"): // a Proxy passes the list on without keeping it
 		return resp.Body
 	}
-	return &bounded{in: resp.Body, what: "the answer", left: maxObject}
+	return &bounded{in: resp.Body, what: "the response", left: maxObject}
 }
 
 // bounded returns an error at the first byte beyond left. io.LimitReader would end there, and the response would look

@@ -229,7 +229,7 @@ func TestAnswersAreBoundedButListsAndEventsAreNot(t *testing.T) {
 		}
 		n, err := io.CopyN(io.Discard, resp.Body, maxObject+1)
 		resp.Body.Close()
-		if (n <= maxObject) != bounded || bounded != (err != nil && strings.Contains(err.Error(), "the answer has more than 4 MiB")) {
+		if (n <= maxObject) != bounded || bounded != (err != nil && strings.Contains(err.Error(), "the response has more than 4 MiB")) {
 			t.Errorf("%s: read %d bytes, %v", target, n, err)
 		}
 	}

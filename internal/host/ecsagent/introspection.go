@@ -28,7 +28,7 @@ var (
 	// registered yet or is down.
 	ErrRefused = errors.New("nothing listens: the ECS agent has not registered yet, or is down")
 	// ErrSilent means that no complete response arrived before the caller's deadline.
-	ErrSilent = errors.New("no answer in time: the ECS agent hangs, or the host is starved of resources")
+	ErrSilent = errors.New("no response in time: the ECS agent hangs, or the host is starved of resources")
 	// ErrGarbled means that the response does not come from an ECS agent.
 	ErrGarbled = errors.New("not an answer from an ECS agent")
 )

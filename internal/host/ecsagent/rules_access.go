@@ -126,7 +126,7 @@ var accessRules = []rule{
 			"ec2metadatarequesterror",
 			"unable to detect vpc id and subnet",
 		},
-		summary: "the ECS agent gets no answer from the instance metadata service (IMDS)",
+		summary: "the ECS agent gets no response from the instance metadata service (IMDS)",
 		do:      "Enable IMDS; if a proxy is set, also add 169.254.169.254 to NO_PROXY:",
 		run: []string{
 			"muster check --only imds",

@@ -60,7 +60,7 @@ var dockerRules = []rule{
 			"error creating docker client",
 		},
 		summary: "{who} cannot connect to the Docker Engine",
-		do:      "Find out why Docker does not answer, then restart Docker and the ECS agent:",
+		do:      "Find out why Docker does not respond, then restart Docker and the ECS agent:",
 		run: []string{
 			"systemctl status docker --no-pager",
 			"sudo journalctl -u docker -n 50 --no-pager",
@@ -73,7 +73,7 @@ var dockerRules = []rule{
 		info:    true,
 		signs:   []string{"error connecting to docker, backing off", "network error connecting to docker"},
 		summary: "ecs-init cannot connect to the Docker Engine",
-		do:      "Find out why Docker does not answer, then restart Docker and the ECS agent:",
+		do:      "Find out why Docker does not respond, then restart Docker and the ECS agent:",
 		run: []string{
 			"systemctl status docker --no-pager",
 			"sudo journalctl -u docker -n 50 --no-pager",

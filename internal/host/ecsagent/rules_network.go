@@ -111,7 +111,7 @@ var networkRules = []rule{
 		general: true,
 		signs:   []string{"first record does not look like a tls handshake", "server gave http response to https client"},
 		summary: "the server at {host} does not speak TLS: probably a proxy or the wrong server",
-		do:      "Find out what answers on port 443, and correct the proxy (http://HOST:PORT) if one is set:",
+		do:      "Find out what responds on port 443, and correct the proxy (http://HOST:PORT) if one is set:",
 		run: []string{
 			"curl -m 5 -sv -o /dev/null https://{endpoint}",
 			"sudo grep -noiE '[a-z]+_proxy' /etc/ecs/ecs.config",
@@ -170,7 +170,7 @@ var networkRules = []rule{
 			"connection timed out",
 			"context deadline exceeded",
 		},
-		summary: "no answer from {host}: no route, NAT gateway or public IP, or tcp 443 is closed",
+		summary: "no response from {host}: no route, NAT gateway or public IP, or 443 is closed",
 		do:      "Check the route table, the egress of the security group and network ACL, and the VPC endpoints:",
 		run:     []string{"curl -m 5 -sS -o /dev/null https://{endpoint}", "muster check --only ecs-endpoints"},
 	},

@@ -53,7 +53,7 @@ var settingsRules = []rule{
 			"key not set, key: awsregion",
 			"aws_default_region has to be set",
 		},
-		summary: "the ECS agent does not know its region: IMDS did not answer, and AWS_DEFAULT_REGION is not set",
+		summary: "the ECS agent does not know its region: IMDS did not respond, and AWS_DEFAULT_REGION is not set",
 		do:      "Set the region in /etc/ecs/ecs.config, then restart the ECS agent:",
 		run:     set("AWS_DEFAULT_REGION", "REGION"),
 	},

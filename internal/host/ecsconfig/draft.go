@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// draft is a file during its repair: one setting a line, in UTF-8.
+// draft is a file during its repair, with one setting per line, in UTF-8.
 type draft struct {
 	lines    []string
 	at       []int // line number of each line in the file

@@ -6,7 +6,7 @@ import (
 	"muster/internal/base/nearest"
 )
 
-// isName reports whether key is a POSIX name. It is called several times a line, so a regular expression would be too
+// isName reports whether key is a POSIX name. It is called several times per line, so a regular expression would be too
 // slow.
 func isName(key string) bool {
 	for i := range len(key) {

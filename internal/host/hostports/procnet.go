@@ -201,8 +201,8 @@ func parsePortList(r io.Reader) (reach.Ports, error) {
 	return reach.PortsOf(all...), nil
 }
 
-// hasDocker0 reports whether dev (dev_seq_show of net/core/net-procfs.c) lists Docker's bridge. It has one interface a
-// line, after two header lines.
+// hasDocker0 reports whether dev (dev_seq_show of net/core/net-procfs.c) lists Docker's bridge. It has one interface
+// per line, after two header lines.
 func hasDocker0(r io.Reader) (found bool, err error) {
 	err = eachLine(r, "Inter-|", func(line string) error {
 		found = found || strings.HasPrefix(strings.TrimSpace(line), "docker0:")

@@ -63,7 +63,7 @@ func (c *Client) WithPatience(patience time.Duration) *Client {
 	return &Client{api: c.api, endpoint: c.endpoint, patience: patience}
 }
 
-// Options returns options for the SDK: IMDSv2 only, one attempt a call, no proxy, no redirects. The session token and
+// Options returns options for the SDK: IMDSv2 only, one attempt per call, no proxy, no redirects. The session token and
 // the credentials of the role are sent only to this address. The client for the role's credentials uses these options
 // too.
 func Options(endpoint string) sdk.Options {

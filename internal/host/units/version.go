@@ -36,11 +36,11 @@ func (m *Manager) Version(ctx context.Context) (Version, error) {
 	select {
 	case a := <-answered:
 		if a.err != nil {
-			return "", fmt.Errorf("asking systemd for its version: %w", a.err)
+			return "", fmt.Errorf("querying systemd for its version: %w", a.err)
 		}
 		return Version(strings.Trim(a.text, `"`)), nil // GVariant notation
 	case <-ctx.Done():
-		return "", fmt.Errorf("asking systemd for its version: %w", context.Cause(ctx))
+		return "", fmt.Errorf("querying systemd for its version: %w", context.Cause(ctx))
 	}
 }
 

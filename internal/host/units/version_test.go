@@ -65,7 +65,7 @@ func TestVersionOfAnUnresponsiveSystemd(t *testing.T) {
 			ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer stop()
 			v, err := m.Version(ctx)
-			if err == nil || v != "" || !strings.Contains(err.Error(), "asking systemd for its version") {
+			if err == nil || v != "" || !strings.Contains(err.Error(), "querying systemd for its version") {
 				t.Errorf("%q, %v", v, err)
 			}
 			if name == "silence" && !errors.Is(err, context.DeadlineExceeded) {

@@ -111,14 +111,14 @@ func (d *Dialled) count(p Probe, elsewhere bool) {
 	}
 }
 
-// String returns a sentence such as "tcp 47500: 2 of 3 peers accept a connection; no answer from 1".
+// String returns a sentence such as "tcp 47500: 2 of 3 peers accept a connection; no response from 1".
 func (d Dialled) String() string {
 	text := fmt.Sprintf("%s: %d of %d peers accept a connection", d.Need, d.Connected, d.Peers)
 	if d.Refused > 0 {
 		text += fmt.Sprintf("; %d refused it: the host is reached, and nothing listens there", d.Refused)
 	}
 	if d.Lost > 0 {
-		text += fmt.Sprintf("; no answer from %d", d.Lost)
+		text += fmt.Sprintf("; no response from %d", d.Lost)
 	}
 	return text
 }
@@ -152,7 +152,7 @@ func (r *Report) Contacts() string {
 // result is certain if such a peer responds on another port, or if several peers were dialed and none responded. A
 // single silent peer may just be down.
 func (r *Report) Filtered() (sentences []string, certain bool) {
-	told, answers, lost := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	listed, answers, lost := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range r.Probes {
 		answers[p.To] = answers[p.To] || p.passed
 	}
@@ -162,8 +162,8 @@ func (r *Report) Filtered() (sentences []string, certain bool) {
 		}
 		lost[p.To] = true
 		certain = certain || answers[p.To]
-		if key := p.To + " " + p.Need; !told[key] {
-			told[key] = true
+		if key := p.To + " " + p.Need; !listed[key] {
+			listed[key] = true
 			sentences = append(sentences, p.Sentence)
 		}
 	}

@@ -53,7 +53,7 @@ func (d *Diff) Table(out io.Writer, style term.Style) error {
 	}
 	if more > 0 {
 		w.Blank()
-		w.Line(plural.Count(more, "change") + " not shown: --output json has more of them")
+		w.Line(plural.Count(more, "change") + " not shown; --output json has more of them")
 	}
 	return w.Err()
 }
@@ -152,7 +152,7 @@ func (r *Report) JUnit(out io.Writer) error {
 		}
 	}
 	if r.MoreBlocks > 0 {
-		more := junit.Case{Group: r.Scope, Name: "further pairs", Message: fmt.Sprintf("%s more, %s: --all has all of them",
+		more := junit.Case{Group: r.Scope, Name: "further pairs", Message: fmt.Sprintf("%s more, %s; --all shows all of them",
 			plural.Count(r.MoreBlocks, "block"), plural.Count(r.MoreProblems, "problem"))}
 		if r.MoreProblems > 0 {
 			more.Status = junit.Failed

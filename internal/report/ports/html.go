@@ -65,7 +65,7 @@ func (r *Report) htmlProblems(b *strings.Builder) {
 			fmt.Fprintf(b, "<div class=\"p %s\"><p><strong>%s %s</strong> %s</p>\n", class(o.status), mark(o.status),
 				esc(o.Status), htmlText(o.Sentence))
 			if bl.Pairs() > 1 {
-				fmt.Fprintf(b, "<p>The same from %s to %s.</p>\n", htmlNames(bl.from), htmlNames(bl.to))
+				fmt.Fprintf(b, "<p>The same applies from %s to %s.</p>\n", htmlNames(bl.from), htmlNames(bl.to))
 			}
 			for _, f := range o.Fixes[:min(len(o.Fixes), shownFixes)] {
 				fmt.Fprintf(b, "<pre>%s</pre>\n<details><summary>as CloudFormation</summary><pre>%s</pre></details>\n",

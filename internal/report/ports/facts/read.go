@@ -71,7 +71,7 @@ func parse(data []byte) (*Facts, error) {
 		return nil, at(data, decoder, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: there is something after the document", line(data, decoder.InputOffset()))
+		return nil, fmt.Errorf("%s: unexpected data after the document", line(data, decoder.InputOffset()))
 	}
 	if err := d.bounded(); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func at(data []byte, decoder *json.Decoder, err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("the file is cut: it ends after %d bytes, within the document", len(data))
+		return fmt.Errorf("the file is truncated: it ends after %d bytes, within the document", len(data))
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s: %w", line(data, syntax.Offset), err)
 	case errors.As(err, &kind):

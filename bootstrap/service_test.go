@@ -271,7 +271,7 @@ func TestVerifyGoesOnIfNothingIsToBeAwaitedOrKnown(t *testing.T) {
 		},
 		"the ECS agent is silent to the end": {
 			func(s *servant) { s.tasks = fails[[]ecsagent.Task](ecsagent.ErrSilent) },
-			"could not check whether service grid is healthy here: no answer in time", 10 * time.Minute,
+			"could not check whether service grid is healthy here: no response in time", 10 * time.Minute,
 		},
 		"Docker is silent to the end": {
 			func(s *servant) { s.containers = fails[[]dockerapi.Summary](errors.New("no socket")) },

@@ -148,7 +148,7 @@ func (w *Watcher) list(ctx context.Context) error {
 	}
 	if w.lost {
 		w.lost = false
-		w.log.Info("Docker answers again", "phase", "containers")
+		w.log.Info("Docker responds again", "phase", "containers")
 	}
 	w.enqueue(func(m *machine, now time.Time) { m.reconcile(now, list) })
 	return nil

@@ -18,7 +18,7 @@ func (m *machine) reconcile(now time.Time, list []dockerapi.Summary) {
 	gone := m.away || m.gap && (m.stream.Failures == 0 || now.Sub(m.listed) > shortGap)
 	if m.away {
 		m.away, m.changed, m.limit = false, now, ""
-		m.put(Transition{At: now, Kind: DockerRegained, Detail: "Docker answers again"})
+		m.put(Transition{At: now, Kind: DockerRegained, Detail: "Docker responds again"})
 	}
 	seen := make(map[string]struct{}, len(list))
 	for _, s := range list {

@@ -217,7 +217,7 @@ func TestOurOwnLimitMakesDockerUnknown(t *testing.T) {
 		}
 		cancel()
 		wait.Wait()
-		if got := out.String(); !strings.Contains(got, "whether Docker answers is unknown: this process is out of file descriptors") ||
+		if got := out.String(); !strings.Contains(got, "the state of Docker is unknown: this process is out of file descriptors") ||
 			strings.Contains(got, "cannot be watched") {
 			t.Error(got)
 		}

@@ -89,7 +89,7 @@ func TestARealEngineComesAndGoesUnderTheAgent(t *testing.T) {
 			is, err := agentstate.Read(root + "/run/muster-agent/state.json")
 			return err == nil && is.Docker.Reachable == reachable && (!reachable || is.Docker.Running == running)
 		})
-		if l, b := said.Count("Docker cannot be watched"), said.Count("Docker answers again"); l != lost || b != back {
+		if l, b := said.Count("Docker cannot be watched"), said.Count("Docker responds again"); l != lost || b != back {
 			t.Errorf("%s: lost is said %d times, not %d; back %d times, not %d", what, l, lost, b, back)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"muster/internal/awsapi"
 	"muster/internal/base/exitcode"
@@ -85,6 +86,12 @@ func (a *account) InterfaceLimits(context.Context, []string) (map[string]int, er
 		return nil, err
 	}
 	return a.limits, nil
+}
+
+func (a *account) HighestMetric(
+	context.Context, string, string, []awsapi.Dimension, time.Time,
+) (*float64, int, error) {
+	return nil, 0, a.call("cloudwatch:GetMetricStatistics")
 }
 
 func (a *account) DescribeProviders(context.Context, string) ([]inventory.Provider, error) {

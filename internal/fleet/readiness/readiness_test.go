@@ -84,7 +84,7 @@ func TestWhatAClusterThatComesBackStillLacks(t *testing.T) {
 		closed   []string
 		want     []string
 	}{
-		"asleep":                {0, nil, nil, []string{"group workers sleeps, and it is unknown when it wakes", down}},
+		"asleep":                {0, nil, nil, []string{"group workers is asleep; when it wakes is unknown", down}},
 		"asleep, with a number": {0, []Expectation{{"", "workers", 2}}, nil, []string{"group workers: 0 of 2 instances in service", down}},
 		"none expected":         {0, []Expectation{{"", "workers", 0}}, nil, []string{down}},
 		"launching":             {1, nil, nil, []string{"group workers: 0 of 2 instances in service", down}},

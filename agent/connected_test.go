@@ -168,8 +168,9 @@ func TestImpairedIsPublishedWhenECSHasAResult(t *testing.T) {
 		value float64
 		known bool
 	}{
-		"OK":                       {registration.ECSStatus{At: at, Connected: true, Health: "OK"}, 0, true},
-		"IMPAIRED":                 {registration.ECSStatus{At: at, Connected: true, Health: "IMPAIRED", Impaired: 1, ImpairedSince: at}, 1, true},
+		"OK": {registration.ECSStatus{At: at, Connected: true, Health: "OK"}, 0, true},
+		"IMPAIRED": {registration.ECSStatus{At: at, Connected: true, Health: "IMPAIRED", Impaired: 1, ImpairedSince: at}, 1,
+			true},
 		"INSUFFICIENT_DATA":        {registration.ECSStatus{At: at, Connected: true, Health: "INSUFFICIENT_DATA"}, 0, false},
 		"no result":                {registration.ECSStatus{At: at, Connected: true}, 0, false},
 		"ECS could not be queried": {registration.ECSStatus{At: at, Health: "OK", Trouble: "denied"}, 0, false},

@@ -36,10 +36,12 @@ func TestWhatAProvisionalAgentKnowsIsInherited(t *testing.T) {
 		early.Waits.Missing(await.Requirement{ID: agentstate.NeedIdentity, What: "instance metadata"}, errors.New("connection refused"))
 		early.totals = containers.Totals{Docker: true, Series: []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 2}}}}
 		time.AfterFunc(30*time.Minute, func() {
-			if is := early.stateFile(t); len(is.Waiting) != 1 || is.Waiting[0].ID != agentstate.NeedIdentity || is.Problems(time.Now())[0].ID != "muster-identity" {
+			if is := early.stateFile(t); len(is.Waiting) != 1 || is.Waiting[0].ID != agentstate.NeedIdentity ||
+				is.Problems(time.Now())[0].ID != "muster-identity" {
 				t.Errorf("the state file does not name what is missing: %+v", is)
 			}
-			early.transitions <- containers.Transition{At: time.Now(), Kind: containers.OOM, Container: containers.Identity{Name: "web-1"}, Detail: "killed"}
+			early.transitions <- containers.Transition{At: time.Now(), Kind: containers.OOM, Container: containers.Identity{Name: "web-1"},
+				Detail: "killed"}
 		})
 		early.until(t, time.Hour)
 		if len(early.minutes) > 0 || slices.Contains(early.notified, stateStopping) || early.stateFile(t).Started.IsZero() {

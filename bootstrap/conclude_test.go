@@ -53,17 +53,21 @@ func TestVerdictIsSentToAllReceivers(t *testing.T) {
 		exit     int
 		received string
 	}{
-		"registered":             {received: "CONTINUE, SUCCESS by CFN_V1, Healthy"},
-		"registered, sigv4":      {set: []string{"CFN_AUTH", "sigv4"}, received: "CONTINUE, SUCCESS by AWS4-HMAC-SHA256, Healthy"},
-		"failed":                 {plan: failing, exit: 10, received: "-, FAILURE by CFN_V1, Healthy"},
-		"failed, sigv4":          {plan: failing, set: []string{"CFN_AUTH", "sigv4"}, exit: 10, received: "-, FAILURE by AWS4-HMAC-SHA256, Healthy"},
-		"failed, abandon":        {plan: failing, set: []string{"ON_FAILURE", "abandon"}, exit: 10, received: "ABANDON, FAILURE by CFN_V1, Healthy"},
-		"failed, unhealthy":      {plan: failing, set: []string{"ON_FAILURE", "unhealthy"}, exit: 10, received: "ABANDON, FAILURE by CFN_V1, Healthy"},
-		"failed, unhealthy only": {plan: failing, set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, exit: 10, received: "-, FAILURE by CFN_V1, Unhealthy"},
-		"registered, unhealthy":  {set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, received: "-, SUCCESS by CFN_V1, Healthy"},
-		"warm, stopped":          {state: "Warmed:Stopped", set: []string{"ON_FAILURE", "unhealthy"}, exit: 12, received: "CONTINUE, -, Healthy"},
-		"warm, running":          {state: "Warmed:Running", exit: 12, received: "CONTINUE, -, Healthy"},
-		"warm, hibernated":       {state: "Warmed:Hibernated", exit: 12, received: "CONTINUE, -, Healthy"},
+		"registered":        {received: "CONTINUE, SUCCESS by CFN_V1, Healthy"},
+		"registered, sigv4": {set: []string{"CFN_AUTH", "sigv4"}, received: "CONTINUE, SUCCESS by AWS4-HMAC-SHA256, Healthy"},
+		"failed":            {plan: failing, exit: 10, received: "-, FAILURE by CFN_V1, Healthy"},
+		"failed, sigv4": {plan: failing, set: []string{"CFN_AUTH", "sigv4"}, exit: 10,
+			received: "-, FAILURE by AWS4-HMAC-SHA256, Healthy"},
+		"failed, abandon": {plan: failing, set: []string{"ON_FAILURE", "abandon"}, exit: 10,
+			received: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy": {plan: failing, set: []string{"ON_FAILURE", "unhealthy"}, exit: 10,
+			received: "ABANDON, FAILURE by CFN_V1, Healthy"},
+		"failed, unhealthy only": {plan: failing, set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, exit: 10,
+			received: "-, FAILURE by CFN_V1, Unhealthy"},
+		"registered, unhealthy": {set: []string{"ON_FAILURE", "unhealthy", "LIFECYCLE_HOOK", ""}, received: "-, SUCCESS by CFN_V1, Healthy"},
+		"warm, stopped":         {state: "Warmed:Stopped", set: []string{"ON_FAILURE", "unhealthy"}, exit: 12, received: "CONTINUE, -, Healthy"},
+		"warm, running":         {state: "Warmed:Running", exit: 12, received: "CONTINUE, -, Healthy"},
+		"warm, hibernated":      {state: "Warmed:Hibernated", exit: 12, received: "CONTINUE, -, Healthy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

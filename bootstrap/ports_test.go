@@ -90,14 +90,19 @@ func TestWhichPortsFailTheBoot(t *testing.T) {
 		fails  bool
 		warns  string
 	}{
-		"nobody was dialled":                            {},
-		"nothing listens yet, and the path passes":      {dials: map[string]reach.Contact{"a": refused, "b": refused, "c": reach.Connected}},
-		"a rule is missing":                             {closed: true, fails: true, warns: "no rule on eni-"},
-		"a rule is missing, though a dial passes":       {closed: true, dials: map[string]reach.Contact{"a last": refused}, fails: true, warns: "no rule on eni-"},
-		"one peer of several does not respond":          {dials: map[string]reach.Contact{"a": lost, "b": refused}, warns: "the probe says timed out"},
-		"the only peer that was dialled does not":       {dials: map[string]reach.Contact{"a": lost, "a last": lost}, warns: "the probe says timed out"},
-		"no peer of several answers":                    {dials: map[string]reach.Contact{"a": lost, "b": noWay}, fails: true, warns: "the probe says no route"},
-		"a peer answers on one port, not on another":    {dials: map[string]reach.Contact{"a": refused, "a last": lost, "b": refused}, fails: true, warns: "tcp 7009 from me"},
+		"nobody was dialled":                       {},
+		"nothing listens yet, and the path passes": {dials: map[string]reach.Contact{"a": refused, "b": refused, "c": reach.Connected}},
+		"a rule is missing":                        {closed: true, fails: true, warns: "no rule on eni-"},
+		"a rule is missing, though a dial passes": {closed: true, dials: map[string]reach.Contact{"a last": refused}, fails: true,
+			warns: "no rule on eni-"},
+		"one peer of several does not respond": {dials: map[string]reach.Contact{"a": lost, "b": refused},
+			warns: "the probe says timed out"},
+		"the only peer that was dialled does not": {dials: map[string]reach.Contact{"a": lost, "a last": lost},
+			warns: "the probe says timed out"},
+		"no peer of several answers": {dials: map[string]reach.Contact{"a": lost, "b": noWay}, fails: true,
+			warns: "the probe says no route"},
+		"a peer answers on one port, not on another": {dials: map[string]reach.Contact{"a": refused, "a last": lost, "b": refused},
+			fails: true, warns: "tcp 7009 from me"},
 		"what was not dialled, and silence, is nothing": {dials: map[string]reach.Contact{"a": reach.NotProbed, "b": reach.Silent}},
 	} {
 		t.Run(name, func(t *testing.T) {

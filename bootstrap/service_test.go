@@ -75,7 +75,8 @@ func task(status string) ecsagent.Task {
 }
 
 func container(health string) dockerapi.Summary {
-	return dockerapi.Summary{Name: "ecs-grid-7-tomcat", State: "running", Health: health, Labels: map[string]string{dockerapi.LabelTask: ownTask}}
+	return dockerapi.Summary{Name: "ecs-grid-7-tomcat", State: "running", Health: health,
+		Labels: map[string]string{dockerapi.LabelTask: ownTask}}
 }
 
 func denied(action string) error {

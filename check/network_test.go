@@ -95,9 +95,11 @@ func TestNetworkFindings(t *testing.T) {
 		"an endpoint by address": {"dns", func(_ *testing.T, w *world) { w.ECSEndpoint = w.APIURL() },
 			"pass dns: all names resolve | 127.0.0.1: 127.0.0.1 (public)"},
 		"reached through the proxy": {"ecs-endpoints", behindProxy,
-			"pass ecs-endpoints: all ECS endpoints respond | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): reached, HTTP status 404"},
+			"pass ecs-endpoints: all ECS endpoints respond | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 " +
+				"(10.0.0.8): reached, HTTP status 404"},
 		"a proxy that is down": {"ecs-endpoints", func(t *testing.T, w *world) { behindProxy(t, w); w.net.answers["proxy"] = refusedBy() },
-			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
+			"fail endpoint-refused: connection refused by the ECS agent's proxy proxy.corp:3128 (/etc/ecs/ecs.config:2) | " +
+				"https://ecs.eu-central-1.amazonaws.com through the proxy proxy.corp:3128 (10.0.0.8): connection refused"},
 		"a hook that cannot be completed": {"ecs-endpoints", func(_ *testing.T, w *world) {
 			w.Config.LifecycleHook = "ready"
 			w.net.answers["autoscaling"] = timedOut()
@@ -296,7 +298,9 @@ func TestIPv6(t *testing.T) {
 		want     string
 	}{
 		"no IPv4": {netpath.Families{V6: true}, "", dual, nil, false,
-			"pass ecs-endpoints: all ECS endpoints respond | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com ([2600:1f14::3]:443)"},
+			"pass ecs-endpoints: all ECS endpoints respond | ecs.eu-central-1.api.aws ([2600:1f14::1]:443): reached, HTTP status 404 | " +
+				"ecs-a-1.eu-central-1.api.aws ([2600:1f14::2]:443): reached, HTTP status 404 | ecs-t-1.eu-central-1.amazonaws.com " +
+				"([2600:1f14::3]:443)"},
 		"set to ipv6": {netpath.Families{V4: true, V6: true}, setting + "IPv6\n", dual, nil, false,
 			"pass ecs-endpoints: all ECS endpoints respond | ecs.eu-central-1.api.aws"},
 		"set to nonsense": {netpath.Families{V4: true, V6: true}, setting + "both\n", nil, nil, false,

@@ -76,7 +76,8 @@ func (m *Matrix) collect(from, to []int, need int, skip func(Need, Outcome) bool
 	for _, row := range rows {
 		for _, col := range cols {
 			at := int(row.number)*len(m.cols) + int(col.number)
-			if g := m.gaps[m.gapCells[need][at]]; len(g.egress)+len(g.ingress) == 0 || skip != nil && skip(m.Needs[need], m.outcomes[m.cells[need][at]]) {
+			if g := m.gaps[m.gapCells[need][at]]; len(g.egress)+len(g.ingress) == 0 || skip != nil &&
+				skip(m.Needs[need], m.outcomes[m.cells[need][at]]) {
 				continue
 			}
 			c.pair(row, col, at)

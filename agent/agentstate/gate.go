@@ -36,13 +36,13 @@ func (g *Gate) line(now time.Time) string {
 		return text + "; " + cmp.Or(g.Why, "the ports have not been checked yet")
 	}
 	text += fmt.Sprintf("; the ports were %s %s ago", g.Ports, age(now, g.Checked))
-	switch {
-	case g.Ports == g.Value:
+	switch g.Ports {
+	case g.Value:
 		return text
-	case g.Ports == "open" || g.Ports == "closed":
+	case "open", "closed":
 		return text + ", and are checked again before it is set"
 	}
-	return text + ", so it stays as it is: " + cmp.Or(g.Why, "sudo muster ports shows what is unknown")
+	return text + ", so it is unchanged: " + cmp.Or(g.Why, "sudo muster ports shows what is unknown")
 }
 
 // failed reports whether setting the attribute was tried and failed.
@@ -55,7 +55,8 @@ func (g *Gate) problem() (text, why string, to fix.Fix) {
 	if !g.failed() {
 		return "", "", fix.Fix{}
 	}
-	to = fix.Do("Allow ecs:PutAttributes in the instance role, as packaging/iam/gate.json does. muster-agent sets the attribute at its next check.")
+	to = fix.Do("Allow ecs:PutAttributes in the instance role, as packaging/iam/gate.json does. muster-agent sets the attribute at its " +
+		"next check.")
 	if strings.HasPrefix(g.Why, gate.Unconfirmed) {
 		to = fix.Do("Find out whether ECS knows this instance:", "sudo muster debug")
 	}

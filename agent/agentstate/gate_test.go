@@ -17,9 +17,11 @@ func TestTheGateHasALine(t *testing.T) {
 		"p: not set since muster-agent started; no replication ports are set":        {Why: "no replication ports are set"},
 		"p: not set since muster-agent started; the ports were open 30s ago, and are checked again before it is set": {
 			Ports: "open", Checked: ago(30 * time.Second)},
-		"p=open (set 60m ago); NOT SET to closed: denied":  {Value: "open", Since: ago(time.Hour), Ports: "closed", Checked: ago(time.Minute), Why: "denied"},
-		"p=closed (set 60m ago); the ports were closed 2m": {Value: "closed", Since: ago(time.Hour), Ports: "closed", Checked: ago(2 * time.Minute)},
-		"p=open (set 60m ago); the ports were undecided 60s ago, so it stays as it is: throttled": {
+		"p=open (set 60m ago); NOT SET to closed: denied": {Value: "open", Since: ago(time.Hour), Ports: "closed", Checked: ago(time.Minute),
+			Why: "denied"},
+		"p=closed (set 60m ago); the ports were closed 2m": {Value: "closed", Since: ago(time.Hour), Ports: "closed",
+			Checked: ago(2 * time.Minute)},
+		"p=open (set 60m ago); the ports were undecided 60s ago, so it is unchanged: throttled": {
 			Value: "open", Since: ago(time.Hour), Ports: "undecided", Checked: ago(time.Minute), Why: "throttled"},
 	} {
 		s := well()

@@ -90,7 +90,8 @@ func TestTheFilesAreReplacedAndEveryoneMayReadThem(t *testing.T) {
 
 func TestTheInventoryHasTextsOfKnownValues(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "inventory.json")
-	if err := export.Inventory(path, map[string]string{"Verdict": "healthy", "LastProblem": strings.Repeat("x", 9999)}, samples()); err != nil {
+	if err := export.Inventory(path, map[string]string{"Verdict": "healthy", "LastProblem": strings.Repeat("x", 9999)},
+		samples()); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)

@@ -20,12 +20,15 @@ func TestEachDepartureHasItsReason(t *testing.T) {
 		want   leaving.Reason
 		text   string
 	}{
-		"in service":                 {&sandbox.Group{Name: "workers"}, "", "ACTIVE", leaving.NotLeaving, ""},
-		"outside of a group":         {nil, "", "", leaving.NotLeaving, ""},
-		"standby comes back":         {&sandbox.Group{Name: "workers", TargetState: "Standby"}, "", "ACTIVE", leaving.NotLeaving, ""},
-		"scaled in":                  {&sandbox.Group{Name: "workers", TargetState: "Terminated"}, "", "ACTIVE", leaving.ScaleIn, "is terminating"},
-		"back to the warm pool":      {&sandbox.Group{Name: "workers", TargetState: "Warmed:Stopped"}, "", "", leaving.WarmPool, "Warmed:Stopped"},
-		"a spot instance":            {nil, `{"action": "stop", "time": "2026-09-18T08:22:00Z"}`, "ACTIVE", leaving.Spot, "stop at 2026-09-18T08:22:00Z"},
+		"in service":         {&sandbox.Group{Name: "workers"}, "", "ACTIVE", leaving.NotLeaving, ""},
+		"outside of a group": {nil, "", "", leaving.NotLeaving, ""},
+		"standby comes back": {&sandbox.Group{Name: "workers", TargetState: "Standby"}, "", "ACTIVE", leaving.NotLeaving, ""},
+		"scaled in": {&sandbox.Group{Name: "workers", TargetState: "Terminated"}, "", "ACTIVE", leaving.ScaleIn,
+			"is terminating"},
+		"back to the warm pool": {&sandbox.Group{Name: "workers", TargetState: "Warmed:Stopped"}, "", "", leaving.WarmPool,
+			"Warmed:Stopped"},
+		"a spot instance": {nil, `{"action": "stop", "time": "2026-09-18T08:22:00Z"}`, "ACTIVE", leaving.Spot,
+			"stop at 2026-09-18T08:22:00Z"},
 		"draining":                   {&sandbox.Group{Name: "workers"}, "", "DRAINING", leaving.Draining, "DRAINING"},
 		"scaled in while draining":   {&sandbox.Group{Name: "workers", TargetState: "Terminated"}, "", "DRAINING", leaving.ScaleIn, ""},
 		"a draining that is unknown": {nil, "", "", leaving.NotLeaving, ""},

@@ -122,13 +122,13 @@ func (h *Healer) weigh(ctx context.Context, s Snapshot) (facts, held string) {
 	group, err := h.Group.Group(ctx, h.InstanceID)
 	switch {
 	case err != nil:
-		return "", "could not look at its group: " + err.Error()
+		return "", "could not read its group: " + err.Error()
 	case group.LifecycleState != inService:
 		return "", "its group has it as " + group.LifecycleState
 	}
 	members, err := h.Group.Members(ctx, group.Name)
 	if err != nil {
-		return "", "could not look at its group: " + err.Error()
+		return "", "could not read its group: " + err.Error()
 	}
 	off := 0
 	for arns, err := range h.ClusterInstances.ContainerInstanceARNs(ctx, s.Cluster, "agentConnected == false") {

@@ -96,7 +96,8 @@ func (w *Watch) NewFailures(ctx context.Context, now time.Time, tasks []ecsagent
 func (w *Watch) unsettled(now time.Time, tasks []ecsagent.Task) (open []ecsagent.Task) {
 	seen := map[string]time.Time{}
 	for _, t := range tasks {
-		if t.KnownStatus != ecsagent.Stopped || slices.ContainsFunc(t.Containers, func(c ecsagent.Container) bool { return !c.StartedAt.IsZero() }) {
+		if t.KnownStatus != ecsagent.Stopped ||
+			slices.ContainsFunc(t.Containers, func(c ecsagent.Container) bool { return !c.StartedAt.IsZero() }) {
 			continue
 		}
 		since, known := w.seen[t.ARN]

@@ -101,7 +101,7 @@ func (q Request) validate(name string) error {
 	case name == "" && q.Peers.Group == "" && len(q.Peers.Addresses) == 0:
 		return exitcode.Wrap(exitcode.Usage, errors.New("no target: pass --cluster, --asg, --service or --address"))
 	case q.Region != "" && !cluster.IsRegion(q.Region):
-		return exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is no region such as eu-west-1", q.Region))
+		return exitcode.Wrap(exitcode.Usage, fmt.Errorf("--region %+q is not a region such as eu-west-1", q.Region))
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func TestOnAnotherSystemACommandSaysWhatItNeeds(t *testing.T) {
 	cmd.SetErr(io.Discard)
 	err := cmd.Execute()
 	if err == nil || exitcode.Of(err) != exitcode.Usage ||
-		!strings.Contains(err.Error(), "needs a Linux container instance, and this is darwin") {
+		!strings.Contains(err.Error(), "needs a Linux container instance, but this is darwin") {
 		t.Errorf("error %v", err)
 	}
 	if got := fix.Of(err).Commands; len(got) == 0 || !strings.HasPrefix(got[0], "muster fleet ") {

@@ -59,7 +59,8 @@ instances, 1 per 10 services and 2 per 100 tasks, at a rate of at most 20 per se
 		"Alone: " + reach.DefaultProfile + "."
 	cmd.Flags().BoolVar(&f.all, "all", false, "Show every cluster of the region.")
 	cmd.Flags().
-		StringSliceVar(&f.groups, "asg", nil, "Also read these Auto Scaling groups. Needed only for groups without instances, capacity provider and muster:cluster tag.")
+		StringSliceVar(&f.groups, "asg", nil, "Also read these Auto Scaling groups. Needed only for groups without instances, capacity "+
+			"provider and muster:cluster tag.")
 	cmd.Flags().StringVar(&f.region, "region", "", "AWS region. Default: as the AWS CLI finds it.")
 	cmd.Flags().BoolVar(&f.noTasks, "no-tasks", false, "Do not read the tasks. This saves calls, but the spread over zones is then unknown.")
 	cmd.Flags().

@@ -96,7 +96,8 @@ func bootFeatures() map[string]feature {
 }
 
 func watchFeatures() map[string]feature {
-	const marked, held = "marked this instance as unhealthy in its Auto Scaling group", "this instance is not marked unhealthy: could not read "
+	const marked, held = "marked this instance as unhealthy in its Auto Scaling group",
+		"this instance is not marked unhealthy: could not read "
 	return map[string]feature{
 		"the replacement of an instance that did not register": {
 			policies: []string{
@@ -234,9 +235,11 @@ func fitFeatures() map[string]feature {
 			}},
 		"where a task with an interface of its own fits": {
 			policies: policies, use: fits("api", "--cluster", "prod"), works: "api:1 in cluster prod in eu-west-1: " + one,
-			without: map[string]lack{"ec2:DescribeInstanceTypes": {"the limits of network interfaces come from muster's table", "unknown whether a copy fits"}}},
+			without: map[string]lack{"ec2:DescribeInstanceTypes": {"the limits of network interfaces come from muster's table",
+				"unknown whether a copy fits"}}},
 		"why a service's task does not fit": {
-			policies: policies, use: fits("--service", "web", "--cluster", "prod"), works: "service web (web:2) in cluster prod in eu-west-1: 1 of 2 copies fit",
+			policies: policies, use: fits("--service", "web", "--cluster", "prod"),
+			works: "service web (web:2) in cluster prod in eu-west-1: 1 of 2 copies fit",
 			without: map[string]lack{
 				"ecs:DescribeServices":           denied,
 				"cloudwatch:GetMetricStatistics": {"memory: unknown: cloudwatch:GetMetricStatistics is not allowed", "1 of 2 copies fit"},

@@ -184,12 +184,12 @@ func TestAHangupReadsTheSettingsAgain(t *testing.T) {
 			"MUSTER_DIMENSIONS is now instance", []string{plain, each}},
 		"what is gone does not": {"MUSTER_DIMENSIONS=instance\n", "", "MUSTER_DIMENSIONS is now", []string{plain}},
 		"what must wait is said": {"MUSTER_DIMENSIONS=instance\n", "MUSTER_DIMENSIONS=instance\nMUSTER_NAMESPACE=Other\n",
-			"MUSTER_NAMESPACE counts from the next start on", []string{plain, each}},
+			"MUSTER_NAMESPACE takes effect at the next start", []string{plain, each}},
 		"a mistyped name": {"MUSTER_DIMENSIONS=instance\n", "\nMUSTER_DIMENSION=container\n",
 			"/etc/muster/muster.env:2: unknown setting MUSTER_DIMENSION: did you mean MUSTER_DIMENSIONS?", []string{plain, each}},
 		"a bad value beside good one": {"MUSTER_CLUSTER=prod\n", "MUSTER_DIMENSIONS=instance\nMUSTER_WATCH_PERIOD=soon\n",
-			"the configuration stays as it was: ", []string{plain}},
-		"no settings file at all": {"MUSTER_DIMENSIONS=instance\n", "\x00\xff{", "the configuration stays as it was: ",
+			"the configuration is unchanged: ", []string{plain}},
+		"no settings file at all": {"MUSTER_DIMENSIONS=instance\n", "\x00\xff{", "the configuration is unchanged: ",
 			[]string{plain, each}},
 	} {
 		t.Run(name, func(t *testing.T) {

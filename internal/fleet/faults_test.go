@@ -200,8 +200,10 @@ func TestAWorldOfOddities(t *testing.T) {
 		t.Errorf("endpoints %q, want %q", names(f), want)
 	}
 	notes := strings.Join(f.Notes, "\n")
-	for _, part := range []string{"i-q1 is left out: it is terminated", "i-q2 is still starting", "i-q3 has no network interface with an address",
-		"i-q5 has no network interface", "sg-of-nobody is not among the groups", "i-gone is left out: EC2 has no such instance", "i-gone-too is left out",
+	for _, part := range []string{"i-q1 is left out: it is terminated", "i-q2 is still starting",
+		"i-q3 has no network interface with an address",
+		"i-q5 has no network interface", "sg-of-nobody is not among the groups", "i-gone is left out: EC2 has no such instance",
+		"i-gone-too is left out",
 		`"mi-anywhere" is left out`, `"" is left out`, "sgr-null", "sgr-bad", "sgr-a1 was returned twice"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("no note of %q in:\n%s", part, notes)

@@ -15,7 +15,8 @@ func gather(tb testing.TB, n int) {
 	for i := range n {
 		name := fmt.Sprintf("i-%d", i)
 		found.add(member{name: name})
-		f.add(reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})}}}, false)
+		addr := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		f.add(reach.Endpoint{Name: name, ENI: reach.ENI{ID: "eni-" + name, Addrs: []netip.Addr{addr}}}, false)
 		f.note("%s is still starting", name)
 	}
 	if len(f.Endpoints) != n || len(found.found) != n || len(f.Notes) != n {

@@ -9,7 +9,8 @@ import (
 // A file is masked only if its path names a secret and its own text has no names.
 func TestOtherFilesStayReadable(t *testing.T) {
 	for _, text := range []string{
-		"write_files:\n  - path: /etc/motd\n    content: |\n      Welcome\n  - path: /usr/local/bin/rotate-password.sh\n    content: |\n      #!/bin/sh\n",
+		"write_files:\n  - path: /etc/motd\n    content: |\n      Welcome\n  - path: /usr/local/bin/rotate-password.sh\n    content: |\n      " +
+			"#!/bin/sh\n",
 		"- content: |\n    interval=10\n  path: /etc/app/app.conf\n",
 		`{"path":"/etc/motd","content":"Welcome"}`,
 		`{"path":"/etc/password-policy.json","content":"minimum 12"}`,

@@ -17,7 +17,8 @@ import (
 // A file has a path and its content.
 
 // pairField matches the start of such a field. The first group is its name.
-var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes + `)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val|path|dest|contents?)(?:` + quotes + `)?` +
+var pairField = lazyregexp.New(`(?i)(?:^|[^\w])(?:` + quotes +
+	`)?((?:[a-z]+[_-]?)?(?:name|key|property|value)|val|path|dest|contents?)(?:` + quotes + `)?` +
 	`\s*(?:[:=]>?|,\s*` + quotes + `)\s*(?:Some\()?`)
 
 // pair is an object whose end has not been found yet.
@@ -35,42 +36,54 @@ func paired(line, lower string, found []span) []span {
 		return found
 	}
 	var p pair
-	for at := 0; at < len(line); {
-		m := pairField.Get().FindStringSubmatchIndex(line[at:])
-		if m == nil {
-			break
-		}
-		if between := line[at : at+m[2]]; ends(between) {
+	for f, ok := nextField(line, lower, 0); ok; f, ok = nextField(line, lower, f.end) {
+		isPath, isContent := isPathField(f.name), isContentField(f.name)
+		complete := p.named && len(p.values) > 0 && !isPath && !isContent
+		if complete || ends(f.before) {
 			found, p = p.close(found), pair{}
 		}
-		field, from := lower[at+m[2]:at+m[3]], at+m[1]
-		v := readValue(line[from:], false)
-		text := line[from+v.from : from+v.to]
-		if !v.quoted {
-			text = text[:cutAt(text)]
-		}
-		at = from + max(v.from+len(text), 1)
-		if isPathField(field) {
+		text := line[f.value.from:f.value.to]
+		switch {
+		case isPath:
 			p.isFile = p.isFile || namesSecret(text)
-			continue
+		case isContent:
+			p.contents = append(p.contents, f.value)
+		case isValueField(f.name):
+			p.values = append(p.values, f.value)
+		default:
+			p.named, p.isSecret = true, p.isSecret || strengthOf(text) >= wordName
 		}
-		if isContentField(field) {
-			p.contents = append(p.contents, span{from + v.from, from + v.from + len(text), "named-secret"})
-			continue
-		}
-		if isValueField(field) {
-			if len(p.values) > 0 && p.named {
-				found, p = p.close(found), pair{}
-			}
-			p.values = append(p.values, span{from + v.from, from + v.from + len(text), "named-secret"})
-			continue
-		}
-		if p.named && len(p.values) > 0 {
-			found, p = p.close(found), pair{}
-		}
-		p.named, p.isSecret = true, p.isSecret || strengthOf(text) >= wordName
 	}
 	return p.close(found)
+}
+
+// field is a field of an object, or of text that looks like one.
+type field struct {
+	name   string
+	before string // the text between the field before and this one
+	value  span
+	end    int // of the field, where the next one may begin
+}
+
+// nextField finds the first field from at on.
+func nextField(line, lower string, at int) (f field, ok bool) {
+	if at >= len(line) {
+		return field{}, false
+	}
+	m := pairField.Get().FindStringSubmatchIndex(line[at:])
+	if m == nil {
+		return field{}, false
+	}
+	v := readValue(line[at+m[1]:], false)
+	from := at + m[1] + v.from
+	text := line[from : at+m[1]+v.to]
+	if !v.quoted {
+		text = text[:cutAt(text)]
+	}
+	return field{
+		name: lower[at+m[2] : at+m[3]], before: line[at : at+m[2]],
+		value: span{from, from + len(text), "named-secret"}, end: at + m[1] + max(v.from+len(text), 1),
+	}, true
 }
 
 func (p pair) close(found []span) []span {

@@ -51,11 +51,13 @@ func agentStates() map[string]agentstate.State {
 			s.Registration.Answered, s.Registration.Silent = ago(2*time.Minute), "connection refused"
 		}),
 		"gate": make(func(s *agentstate.State) {
-			s.Gate = &agentstate.Gate{Attribute: "muster.ports", Value: "open", Since: ago(3 * time.Hour), Ports: "open", Checked: ago(12 * time.Minute)}
+			s.Gate = &agentstate.Gate{Attribute: "muster.ports", Value: "open", Since: ago(3 * time.Hour), Ports: "open",
+				Checked: ago(12 * time.Minute)}
 		}),
 		"gate-failed": make(func(s *agentstate.State) {
-			s.Gate = &agentstate.Gate{Attribute: "muster.ports", Value: "open", Since: ago(3 * time.Hour), Ports: "closed", Checked: ago(12 * time.Minute),
-				Why: "ecs:PutAttributes is not allowed"}
+			s.Gate = &agentstate.Gate{Attribute: "muster.ports", Value: "open", Since: ago(3 * time.Hour), Ports: "closed",
+				Checked: ago(12 * time.Minute),
+				Why:     "ecs:PutAttributes is not allowed"}
 		}),
 		"stale": make(func(s *agentstate.State) {
 			s.Written, s.Unhealthy = ago(2*time.Hour), []agentstate.Container{{Name: "web/app"}}

@@ -50,7 +50,8 @@ func TestTheLoadBalancerAndTheGateReachBootstrapAsInTheStack(t *testing.T) {
 		}
 		given := s.value(t, sub.UserData.Base64[1]).(map[string]any)
 		text := func(name string) string {
-			return strings.NewReplacer("${ReplicationPorts}", "ignite2+thin", "${Balancer.LoadBalancerName}", "NAME", "${Gate}", gate).Replace(given[name].(string))
+			return strings.NewReplacer("${ReplicationPorts}", "ignite2+thin", "${Balancer.LoadBalancerName}", "NAME", "${Gate}",
+				gate).Replace(given[name].(string))
 		}
 		ports, gateFlag := evaluate(t, locals["ports"], instance).AsString(), evaluate(t, locals["gate_flag"], instance).AsString()
 		target := instance["var"].GetAttr("target_port").AsString()
@@ -95,7 +96,8 @@ func TestAGateHasItsPermissionAndItsConstraint(t *testing.T) {
 			if block.Type == "placement_constraints" {
 				constraints = append(constraints, map[string]any{"Type": evaluate(t, block.Body.Attributes["type"].Expr, root).AsString()})
 			}
-			if block.Type == "dynamic" && block.Labels[0] == "placement_constraints" && evaluate(t, block.Body.Attributes["for_each"].Expr, root).LengthInt() == 1 {
+			if block.Type == "dynamic" && block.Labels[0] == "placement_constraints" && evaluate(t, block.Body.Attributes["for_each"].Expr,
+				root).LengthInt() == 1 {
 				content := block.Body.Blocks[0].Body.Attributes
 				constraints = append(constraints, map[string]any{"Type": evaluate(t, content["type"].Expr, root).AsString(),
 					"Expression": evaluate(t, content["expression"].Expr, root).AsString()})

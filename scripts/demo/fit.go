@@ -43,9 +43,10 @@ func (s *stage) cramped() error {
 	first := s.box.ContainerInstances("prod")[0].Arn
 	s.box.EditService("prod", "web", func(svc *sandbox.Service) {
 		svc.DesiredCount, svc.RunningCount = 4, 3
-		svc.Events = []sandbox.ServiceEvent{{ID: "1", CreatedAt: sandbox.Epoch{Time: holidays}, Message: "(service web) was unable to place a task " +
-			"because no container instance met all of its requirements. The closest matching container-instance " + first[len(first)-32:] +
-			" has insufficient memory available."}}
+		svc.Events = []sandbox.ServiceEvent{{ID: "1", CreatedAt: sandbox.Epoch{Time: holidays},
+			Message: "(service web) was unable to place a task " +
+				"because no container instance met all of its requirements. The closest matching container-instance " + first[len(first)-32:] +
+				" has insufficient memory available."}}
 	})
 	of := []awsapi.Dimension{{Name: "ClusterName", Value: "prod"}, {Name: "ServiceName", Value: "web"}}
 	for hours := range 7 * 24 {

@@ -60,7 +60,8 @@ func reports() error {
 		return fmt.Errorf("the benchmarks printed %v", all)
 	}
 	for i, s := range all["Report"] {
-		fmt.Printf("%-28s %6.1f ms (limit %s), %.0f MB in use (limit 100 MB), %.2f MB of JSON (limit 1 MB)\n", names[i], s["ns/op"]/1e6, maxMatrix,
+		fmt.Printf("%-28s %6.1f ms (limit %s), %.0f MB in use (limit 100 MB), %.2f MB of JSON (limit 1 MB)\n", names[i], s["ns/op"]/1e6,
+			maxMatrix,
 			s["MB-in-use"], s["MB-JSON"])
 	}
 	d := all["Discovery"][0]

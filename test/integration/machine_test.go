@@ -270,7 +270,8 @@ func (m machine) watched() {
 		strings.Contains(m.Run("journalctl", "--unit=muster-agent", "--no-pager"), "permission denied") {
 		m.t.Error("muster-agent is root, or lacks a permission")
 	}
-	const listening = `for s in $(ls -l /proc/$0/fd | sed -n 's/.*socket:\[\(.*\)\]/\1/p'); do awk -v s=$s '$4 == "0A" && $10 == s' /proc/net/tcp /proc/net/tcp6; done`
+	const listening = `for s in $(ls -l /proc/$0/fd | sed -n 's/.*socket:\[\(.*\)\]/\1/p'); do awk -v s=$s '$4 == "0A" && $10 == s' ` +
+		`/proc/net/tcp /proc/net/tcp6; done`
 	if open := m.Run("sh", "-c", listening, m.property("muster-agent.service", "MainPID")); open != "" {
 		m.t.Errorf("muster-agent listens: %s", open)
 	}

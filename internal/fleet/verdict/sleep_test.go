@@ -37,7 +37,9 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			{
 				Status: "Successful",
 				Start:  now.Add(-2 * time.Hour),
-				Cause:  "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 9, desired: 0 changing the desired capacity from 6 to 0.  At 2026-11-27T19:00:15Z an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from 6 to 5.",
+				Cause: "At 2026-11-27T19:00:05Z a scheduled action update of AutoScalingGroup constraints to min: 0, max: 9, desired: 0 changing " +
+					"the desired capacity from 6 to 0.  At 2026-11-27T19:00:15Z an instance was taken out of service in response to a difference " +
+					"between desired and actual capacity, shrinking the capacity from 6 to 5.",
 			},
 		}
 		if edit != nil {
@@ -62,15 +64,18 @@ func TestASleepingGroupSaysSinceWhenByWhatAndWhenItWakes(t *testing.T) {
 			"a scheduled action, probably sleep", "2026-11-27T19:00:05Z", "2026-11-30T05:00:00Z", ""},
 		"by a person": {func(_ *inventory.Inventory, g *inventory.Group) {
 			g.Scheduled = nil
-			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a user request explicitly set group desired capacity changing the desired capacity from 1 to 0."
+			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a user request explicitly set group desired capacity changing the desired capacity " +
+				"from 1 to 0."
 		}, Pass, "a request (", "2026-11-27T19:00:05Z", "", "EventBridge Scheduler"},
 		"by managed scaling": {func(inv *inventory.Inventory, g *inventory.Group) {
 			inv.Providers[0].Scaling, g.Scheduled = true, nil
-			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a monitor alarm TargetTracking-workers-AlarmLow in state ALARM triggered policy ECSManagedAutoScalingPolicy changing the desired capacity from 1 to 0."
+			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a monitor alarm TargetTracking-workers-AlarmLow in state ALARM triggered policy " +
+				"ECSManagedAutoScalingPolicy changing the desired capacity from 1 to 0."
 		}, Pass, "the scaling policy ECSManagedAutoScalingPolicy", "2026-11-27T19:00:05Z", "", "scales it out when a task needs an instance"},
 		"by a tag": {func(_ *inventory.Inventory, g *inventory.Group) {
 			g.Scheduled, g.Tags = nil, map[string]string{"StartAfter": "2027-01-04T06:00"}
-			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a user request explicitly set group desired capacity changing the desired capacity from 1 to 0."
+			g.Activities[0].Cause = "At 2026-11-27T19:00:05Z a user request explicitly set group desired capacity changing the desired capacity " +
+				"from 1 to 0."
 		}, Pass, "a request (", "2026-11-27T19:00:05Z", "", "automations by tag; its tag StartAfter says 2027-01-04T06:00"},
 		"nothing wakes it": {func(_ *inventory.Inventory, g *inventory.Group) { g.Scheduled = g.Scheduled[:1] }, Warn,
 			"a scheduled action, probably sleep", "2026-11-27T19:00:05Z", "", "no scheduled action of this group"},

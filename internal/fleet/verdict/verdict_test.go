@@ -32,7 +32,8 @@ func healthy() *inventory.Inventory {
 		inv.Instances = append(
 			inv.Instances,
 			inventory.Instance{ARN: "arn:aws:ecs:eu-west-1:1:container-instance/prod/" + id, ID: id, Kind: inventory.EC2,
-				Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: "workers", Free: inventory.Resources{CPU: 512, Memory: 900}},
+				Zone: zone, Type: "m7i.large", Status: "ACTIVE", Connected: true, State: "running", Group: "workers",
+				Free: inventory.Resources{CPU: 512, Memory: 900}},
 		)
 		g.Members = append(g.Members, inventory.Member{ID: id, Zone: zone, Lifecycle: "InService", Health: "Healthy"})
 		inv.Tasks = append(inv.Tasks, inventory.TaskCount{Group: "service:web", Zone: zone, Instance: id, Status: "RUNNING", Tasks: 1})
@@ -41,7 +42,8 @@ func healthy() *inventory.Inventory {
 	inv.Providers = []inventory.Provider{{Name: "ec2", Group: "workers"}}
 	inv.Services = []inventory.Service{
 		{Name: "web", Status: "ACTIVE", LaunchType: "EC2", Scheduling: "REPLICA", Controller: "ECS", Desired: 6, Running: 6,
-			Rebalancing: "DISABLED", MaxPercent: 200, Deployments: []inventory.Deployment{{Status: "PRIMARY", Rollout: "COMPLETED", Definition: "web:7", Desired: 6, Running: 6}},
+			Rebalancing: "DISABLED", MaxPercent: 200, Deployments: []inventory.Deployment{{Status: "PRIMARY", Rollout: "COMPLETED",
+				Definition: "web:7", Desired: 6, Running: 6}},
 			Events: []inventory.Event{{At: now.Add(-time.Hour), Message: "(service web) has reached a steady state."}}},
 	}
 	return inv
@@ -63,14 +65,19 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 			"",
 		},
 		"an agent is not connected": {func(inv *inventory.Inventory) { inv.Instances[4].Connected = false }, Fail,
-			"Problem: 1 of 6 container instances is not connected to ECS", "instance-disconnected", "aws ssm start-session --target i-4 --region eu-west-1"},
-		"an instance is stopped on purpose": {func(inv *inventory.Inventory) { inv.Instances[4].Connected, inv.Instances[4].State = false, "stopped" }, Pass,
+			"Problem: 1 of 6 container instances is not connected to ECS", "instance-disconnected",
+			"aws ssm start-session --target i-4 --region eu-west-1"},
+		"an instance is stopped on purpose": {func(inv *inventory.Inventory) {
+			inv.Instances[4].Connected, inv.Instances[4].State = false,
+				"stopped"
+		}, Pass,
 			"Healthy: 5 of 6", "", ""},
 		"a registration without an instance": {func(inv *inventory.Inventory) { inv.Instances[4].State = "" }, Fail,
 			"Problem: 1 container instance is registered that EC2 does not have", "instance-gone", "--force --container-instance i-4"},
 		"EC2 may not be asked": {func(inv *inventory.Inventory) {
 			inv.Instances[4].State = ""
-			inv.Unread = []inventory.Unread{{Part: inventory.PartEC2, Action: "ec2:DescribeInstances", Reason: "UnauthorizedOperation", Denied: true}}
+			inv.Unread = []inventory.Unread{{Part: inventory.PartEC2, Action: "ec2:DescribeInstances", Reason: "UnauthorizedOperation",
+				Denied: true}}
 		}, Unknown, "Unknown: could not read the EC2 instances: ec2:DescribeInstances is not allowed", "unread", "packaging/iam/fleet.json"},
 		"an impaired instance": {func(inv *inventory.Inventory) { inv.Instances[0].Health = "IMPAIRED" }, Fail,
 			"Problem: ECS reports 1 container instance as impaired", "instance-impaired", "sudo muster debug"},
@@ -78,11 +85,13 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 			"Problem: 1 instance is in service in an Auto Scaling group and not registered in the cluster", "instance-unregistered", "--target i-5"},
 		"an instance is still starting": {func(inv *inventory.Inventory) {
 			inv.Instances = inv.Instances[:5]
-			inv.Groups[0].Activities = []inventory.Activity{{Description: "Launching a new EC2 instance: i-5", Start: now.Add(-2 * time.Minute), Status: "Successful"}}
+			inv.Groups[0].Activities = []inventory.Activity{{Description: "Launching a new EC2 instance: i-5", Start: now.Add(-2 * time.Minute),
+				Status: "Successful"}}
 		}, Info, "Healthy: 5 of 5", "instance-starting", ""},
 		"a group cannot launch": {func(inv *inventory.Inventory) {
 			inv.Groups[0].Desired = 7
-			inv.Groups[0].Activities = []inventory.Activity{{Status: "Failed", Start: now, Description: "Launching a new EC2 instance.", Message: "We currently do not have sufficient m7i.large capacity"}}
+			inv.Groups[0].Activities = []inventory.Activity{{Status: "Failed", Start: now, Description: "Launching a new EC2 instance.",
+				Message: "We currently do not have sufficient m7i.large capacity"}}
 		}, Fail, "Problem: group workers has 6 of 7 instances in service", "group-short", "describe-scaling-activities"},
 		"a group is launching": {
 			func(inv *inventory.Inventory) { inv.Groups[0].Desired = 7 },
@@ -95,31 +104,39 @@ func TestTheFirstLineSaysWhatIsWrong(t *testing.T) {
 			"Warning: group workers has suspended processes: Launch", "group-suspended", "--scaling-processes Launch"},
 		"no room for a task": {func(inv *inventory.Inventory) {
 			inv.Services[0].Desired = 7
-			inv.Services[0].Events = append([]inventory.Event{{At: now, Message: "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance 1) has insufficient memory available."}}, inv.Services[0].Events...)
+			inv.Services[0].Events = append([]inventory.Event{{At: now, Message: "(service web) was unable to place a task because no container " +
+				"instance met all of its requirements. The closest matching (container-instance 1) has insufficient memory available."}},
+				inv.Services[0].Events...)
 		}, Fail, "Problem: service web runs 6 of 7 tasks", "service-short", "muster fit --service web --cluster prod --region eu-west-1"},
 		"the event is older than the steady state": {func(inv *inventory.Inventory) {
-			inv.Services[0].Events = append(inv.Services[0].Events, inventory.Event{At: now.Add(-2 * time.Hour), Message: "(service web) was unable to place a task."})
+			inv.Services[0].Events = append(inv.Services[0].Events, inventory.Event{At: now.Add(-2 * time.Hour),
+				Message: "(service web) was unable to place a task."})
 		}, Pass, "Healthy", "", ""},
 		"the circuit breaker ended a deployment": {func(inv *inventory.Inventory) {
 			inv.Services[0].Deployments[0].Rollout = "FAILED"
 			inv.Services[0].Deployments[0].Reason = "ECS deployment circuit breaker: tasks failed to start."
 		}, Fail, "Problem: service web: the deployment of web:7 failed", "deployment-failed", "describe-tasks"},
 		"tasks of a deployment fail": {func(inv *inventory.Inventory) {
-			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:8", Desired: 6, Failed: 4, Created: now.Add(-5 * time.Minute)}
+			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:8", Desired: 6,
+				Failed: 4, Created: now.Add(-5 * time.Minute)}
 		}, Fail, "Problem: service web: 4 tasks of the deployment of web:8 failed", "deployment-stuck", ""},
 		"a deployment goes on for hours": {func(inv *inventory.Inventory) {
-			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:8", Desired: 6, Running: 2, Created: now.Add(-3 * time.Hour)}
+			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:8", Desired: 6,
+				Running: 2, Created: now.Add(-3 * time.Hour)}
 		}, Fail, "Problem: service web: the deployment of web:8 has been in progress for 3h", "deployment-stuck", ""},
 		"a rolling update": {func(inv *inventory.Inventory) {
 			inv.Services[0].Running = 5
-			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:8", Desired: 6, Running: 2, Created: now.Add(-3 * time.Minute)}
+			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:8", Desired: 6,
+				Running: 2, Created: now.Add(-3 * time.Minute)}
 		}, Pass, "Healthy", "", ""},
 		"a deployment below its minimum": {func(inv *inventory.Inventory) {
 			inv.Services[0].Running, inv.Services[0].Pending, inv.Services[0].MinPercent = 0, 6, 50
-			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:1", Desired: 6, Created: now.Add(-3 * time.Minute)}
+			inv.Services[0].Deployments[0] = inventory.Deployment{Status: "PRIMARY", Rollout: "IN_PROGRESS", Definition: "web:1", Desired: 6,
+				Created: now.Add(-3 * time.Minute)}
 		}, Warn, "Warning: service web runs 0 of 6 tasks", "service-short", ""},
 		"instances outside EC2": {func(inv *inventory.Inventory) {
-			inv.Instances = append(inv.Instances, inventory.Instance{ID: "mi-1", Kind: inventory.External, Status: "ACTIVE"}, inventory.Instance{ID: "i-m", Kind: inventory.Managed, Status: "ACTIVE"})
+			inv.Instances = append(inv.Instances, inventory.Instance{ID: "mi-1", Kind: inventory.External, Status: "ACTIVE"},
+				inventory.Instance{ID: "i-m", Kind: inventory.Managed, Status: "ACTIVE"})
 		}, Pass, "Healthy: 6 of 6 container instances connected, 2 instances not evaluated", "", ""},
 		"Fargate only": {func(inv *inventory.Inventory) {
 			inv.Instances, inv.Groups, inv.Services[0].LaunchType = nil, nil, "FARGATE"

@@ -118,12 +118,15 @@ func TestWhateverTheEngineSendsTakesLittleMemory(t *testing.T) {
 		containers int
 		err        string
 	}{
-		"a list of 10,000 containers":       {"list", func(w io.Writer) { list(w, 10_000) }, 10_000, ""},
-		"a list without an end":             {"list", func(w io.Writer) { list(w, 1_000_000) }, 0, "muster keeps at most 8 MiB of the list"},
-		"an entry of a list without an end": {"list", func(w io.Writer) { endless(w, `[{"Id":"a","Command":"`) }, 0, "an entry of the list has more than 4 MiB"},
-		"labels without an end":             {"list", func(w io.Writer) { endless(w, `[{"Id":"a","Labels":{"com.amazonaws.ecs.x":"`) }, 0, "an entry of the list has more than 4 MiB"},
-		"an event without an end":           {"events", func(w io.Writer) { endless(w, `{"Action":"start","x":"`) }, 0, "an event has more than 4 MiB"},
-		"an inspection without an end":      {"inspect", func(w io.Writer) { endless(w, `{"Id":"`) }, 0, "the response has more than 4 MiB"},
+		"a list of 10,000 containers": {"list", func(w io.Writer) { list(w, 10_000) }, 10_000, ""},
+		"a list without an end":       {"list", func(w io.Writer) { list(w, 1_000_000) }, 0, "muster keeps at most 8 MiB of the list"},
+		"an entry of a list without an end": {"list", func(w io.Writer) { endless(w, `[{"Id":"a","Command":"`) }, 0,
+			"an entry of the list has more than 4 MiB"},
+		"labels without an end": {"list", func(w io.Writer) { endless(w, `[{"Id":"a","Labels":{"com.amazonaws.ecs.x":"`) }, 0,
+			"an entry of the list has more than 4 MiB"},
+		"an event without an end": {"events", func(w io.Writer) { endless(w, `{"Action":"start","x":"`) }, 0,
+			"an event has more than 4 MiB"},
+		"an inspection without an end": {"inspect", func(w io.Writer) { endless(w, `{"Id":"`) }, 0, "the response has more than 4 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -147,8 +147,10 @@ func TestAClientBehindTheProxyLearnsWhyTheEngineDoesNotAnswer(t *testing.T) {
 		want error
 		says string
 	}{
-		"no socket":        {"unix://" + absent, dockerapi.ErrNotRunning, "the Docker Engine is not running: dial unix " + absent + ": connect: no such file or directory"},
-		"nothing listens":  {away.Host(), dockerapi.ErrNotRunning, "the Docker Engine is not running: dial unix " + strings.TrimPrefix(away.Host(), "unix://") + ": connect: "},
+		"no socket": {"unix://" + absent, dockerapi.ErrNotRunning, "the Docker Engine is not running: dial unix " + absent +
+			": connect: no such file or directory"},
+		"nothing listens": {away.Host(), dockerapi.ErrNotRunning, "the Docker Engine is not running: dial unix " +
+			strings.TrimPrefix(away.Host(), "unix://") + ": connect: "},
 		"it answers never": {hung.Host(), dockerapi.ErrHung, "the Docker Engine does not respond"},
 	} {
 		t.Run(name, func(t *testing.T) {

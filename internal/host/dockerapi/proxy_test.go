@@ -438,9 +438,12 @@ func TestWhatTheProxyLacksIsNotTheEngines(t *testing.T) {
 		is   []error
 		says string
 	}{
-		syscall.EACCES: {[]error{ErrProxy, ErrDenied}, "no permission to query the Docker Engine: dial unix /var/run/docker.sock: connect: permission denied"},
-		syscall.EMFILE: {[]error{ErrProxy, ErrUnknown}, "unknown: this process is out of file descriptors: dial unix /var/run/docker.sock: connect: too many open files"},
-		syscall.EAGAIN: {[]error{ErrHung}, "the Docker Engine does not respond: dial unix /var/run/docker.sock: connect: resource temporarily unavailable"},
+		syscall.EACCES: {[]error{ErrProxy, ErrDenied},
+			"no permission to query the Docker Engine: dial unix /var/run/docker.sock: connect: permission denied"},
+		syscall.EMFILE: {[]error{ErrProxy, ErrUnknown},
+			"unknown: this process is out of file descriptors: dial unix /var/run/docker.sock: connect: too many open files"},
+		syscall.EAGAIN: {[]error{ErrHung}, "the Docker Engine does not respond: dial unix /var/run/docker.sock: connect: resource temporarily " +
+			"unavailable"},
 	} {
 		dial := &net.OpError{Op: "dial", Net: "unix", Addr: &net.UnixAddr{Name: "/var/run/docker.sock", Net: "unix"},
 			Err: os.NewSyscallError("connect", errno)}

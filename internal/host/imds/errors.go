@@ -51,14 +51,15 @@ func (e *Error) Error() string {
 
 var remedies = map[Kind]string{
 	Unreachable: "This is not an EC2 instance, its network is not up yet, or a host firewall or route blocks 169.254.169.254",
-	TimedOut:    "If this runs in a container, the hop limit is too low: aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2 (a host process needs 1)",
-	Disabled:    "The endpoint is disabled on this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
-	NotFound:    "The service does not have this path",
-	Refused:     "The service rejected the request, or a proxy answered instead",
-	Broken:      "The service returns errors; if they continue, stop and start the instance",
-	TurnedOff:   "Unset AWS_EC2_METADATA_DISABLED",
-	Unknown:     "The state of the metadata service is unknown",
-	Malformed:   "Something other than the metadata service responds at this address",
+	TimedOut: "If this runs in a container, the hop limit is too low: aws ec2 modify-instance-metadata-options " +
+		"--http-put-response-hop-limit 2 (a host process needs 1)",
+	Disabled:  "The endpoint is disabled on this instance: aws ec2 modify-instance-metadata-options --http-endpoint enabled",
+	NotFound:  "The service does not have this path",
+	Refused:   "The service rejected the request, or a proxy answered instead",
+	Broken:    "The service returns errors; if they continue, stop and start the instance",
+	TurnedOff: "Unset AWS_EC2_METADATA_DISABLED",
+	Unknown:   "The state of the metadata service is unknown",
+	Malformed: "Something other than the metadata service responds at this address",
 }
 
 // turnedOff is the variable that disables the SDK's client. Its error has no type of its own, but contains the name of

@@ -505,7 +505,8 @@ func TestAgentUnit(t *testing.T) {
 		m.Run("rm", "--force", "/run/docker.sock")
 		answers(
 			"Docker to be away",
-			"502 Bad Gateway: {\"message\":\"muster docker-proxy queried the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is not running: dial unix /var/run/docker.sock: connect: no such file or directory",
+			"502 Bad Gateway: {\"message\":\"muster docker-proxy queried the Docker Engine at unix:///var/run/docker.sock: the Docker Engine is "+
+				"not running: dial unix /var/run/docker.sock: connect: no such file or directory",
 		)
 		m.Run("systemctl", "start", "docker.socket")
 		answers("Docker to be back", "[]")

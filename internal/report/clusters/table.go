@@ -94,7 +94,8 @@ func (p printer) instances(d Document, c Cluster) {
 	}
 	var paint []string
 	for _, i := range shown {
-		for n, cell := range []string{i.ID, i.Zone, i.Type, strings.ToLower(i.Status), yesNo(i.Connected), i.Agent, i.muster(), tasks(i.Running, i.Pending),
+		for n, cell := range []string{i.ID, i.Zone, i.Type, strings.ToLower(i.Status), yesNo(i.Connected), i.Agent, i.muster(),
+			tasks(i.Running, i.Pending),
 			strconv.Itoa(i.FreeCPU), strconv.Itoa(i.FreeMemory), c.age(d.At, i), i.Wrong} {
 			columns[n].cells = append(columns[n].cells, cell)
 		}

@@ -76,7 +76,8 @@ func (r *Report) quota(openings []reach.Opening) string {
 	var out []string
 	for s, n := range rules {
 		if n > maxRules {
-			out = append(out, fmt.Sprintf("\n# %s would have %s: the default quota is %d. Name a group or a CIDR instead of addresses, or raise the quota.\n",
+			out = append(out, fmt.Sprintf("\n# %s would have %s: the default quota is %d. Name a group or a CIDR instead of addresses, or raise "+
+				"the quota.\n",
 				s.group, plural.Count(n, s.direction.String()+" rule"), maxRules))
 		}
 	}

@@ -301,14 +301,16 @@ func TestTheFixFileNamesGroupsBeyondTheQuota(t *testing.T) {
 		peers, w := world(t, 3)
 		for i := range w.Groups {
 			for n := range present {
-				w.Groups[i].Rules = append(w.Groups[i].Rules, reach.Rule{Protocol: reach.UDP, Ports: reach.Range{First: uint16(n + 1), Last: uint16(n + 1)},
+				w.Groups[i].Rules = append(w.Groups[i].Rules, reach.Rule{Protocol: reach.UDP, Ports: reach.Range{First: uint16(n + 1),
+					Last: uint16(n + 1)},
 					Peer: reach.Peer{CIDR: netip.MustParsePrefix("192.0.2.1/32")}})
 			}
 			w.Groups[i].Rules = slices.DeleteFunc(w.Groups[i].Rules, func(r reach.Rule) bool {
 				return r.Direction == reach.Ingress && r.Protocol == reach.TCP
 			})
 		}
-		r, err := Judge(Question{Scope: "cluster prod", Self: -1, Peers: peers, World: w, Needs: []reach.Need{{Protocol: reach.TCP, Ports: reach.Range{First: 9000, Last: 9000}}}})
+		r, err := Judge(Question{Scope: "cluster prod", Self: -1, Peers: peers, World: w,
+			Needs: []reach.Need{{Protocol: reach.TCP, Ports: reach.Range{First: 9000, Last: 9000}}}})
 		if err != nil {
 			t.Fatal(err)
 		}

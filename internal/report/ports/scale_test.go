@@ -43,7 +43,8 @@ func scattered(n int) Question {
 	for g := range 10 {
 		group := reach.Group{ID: fmt.Sprintf("sg-%d", g), Rules: []reach.Rule{egress}}
 		for i := range n {
-			group.Rules = append(group.Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: uint16(47100 + (i*(g+3)+i/100*g)%99)},
+			last := uint16(47100 + (i*(g+3)+i/100*g)%99)
+			group.Rules = append(group.Rules, reach.Rule{Protocol: reach.TCP, Ports: reach.Range{First: 47100, Last: last},
 				Peer: reach.Peer{CIDR: netip.PrefixFrom(q.Peers[i].Addrs[0], 32)}})
 		}
 		q.World.Groups = append(q.World.Groups, group)
@@ -70,7 +71,8 @@ func TestAThousandPeersNamedByAddressStayBounded(t *testing.T) {
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			used := after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
-			t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, plural.Thousands(len(r.Blocks)), plural.Thousands(r.MoreBlocks))
+			t.Logf("1,000 peers: %s, %d MB in use, %s blocks and %s more", took, used>>20, plural.Thousands(len(r.Blocks)),
+				plural.Thousands(r.MoreBlocks))
 			if used > 100<<20 {
 				t.Errorf("%d MB in use", used>>20)
 			}

@@ -18,7 +18,8 @@ const shownNames = 3
 // command stays on one line.
 func (r *Report) Table(out io.Writer, style term.Style) error {
 	w := term.NewPrinter(out, style)
-	w.Title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), plural.Count(len(r.Needs), "port range"), r.tally()))
+	w.Title(colorOf(r.worst), fmt.Sprintf("%s in %s: %s, %s: %s", r.Scope, r.Region, r.members(), plural.Count(len(r.Needs), "port range"),
+		r.tally()))
 	for _, note := range r.notes() {
 		w.Note(note)
 	}

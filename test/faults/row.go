@@ -29,33 +29,20 @@ type row struct {
 
 // table returns all rows, by group. The rows of a group are in rows_<group>*.go.
 func table() []row {
-	rows := slices.Concat(
+	return slices.Concat(
 		imdsRows, imdsCredentialRows, imdsResponseRows, documentRows(),
 		dockerRows, dockerListRows, dockerEventRows,
 		introspectionRows, introspectionResponseRows,
-		awsRows, cloudWatchRows, putRows(), signalServiceRows, signalRetryRows(), ecsRows, unknownClusters(), otherServiceRows,
+		awsRows, invalidAWSSettings(), cloudWatchRows, putRows(), signalServiceRows, signalRetryRows(), ecsRows, unknownClusters(),
+		otherServiceRows,
 		diskRows, configWriteRows(), diskSpoolRows, diskFileRows,
 		clockRows,
-		limitRows,
+		limitRows, oddEnvironment(),
 		signalRows, interruptRows(), hangupRows, pipeRows,
 		killRows, agentKillRows(),
 		fileRows, fileUserRows,
 		togetherRows,
-		surroundingsRows(), answersRows(), leftoverRows(),
 	)
-	first := map[string]int{}
-	for i, r := range rows {
-		if _, seen := first[r.group()]; !seen {
-			first[r.group()] = i
-		}
-	}
-	slices.SortStableFunc(rows, func(a, b row) int { return first[a.group()] - first[b.group()] })
-	return rows
-}
-
-func (r row) group() string {
-	group, _, _ := strings.Cut(r.name, "/")
-	return group
 }
 
 // usual is the default instance of a row: it is registered in the cluster prod.

@@ -128,3 +128,18 @@ func quotes(r *rig) {
 	all := r.unpacked()
 	r.want(!strings.Contains(all, signature) && !strings.Contains(all, token), "the bundle has it")
 }
+
+// invalidAWSSettings covers variables of the AWS SDK that user data or a drop-in of a unit can set.
+func invalidAWSSettings() (rows []row) {
+	for _, e := range []string{"AWS_MAX_ATTEMPTS=abc", "AWS_CA_BUNDLE=/missing.pem", "AWS_USE_FIPS_ENDPOINT=maybe", "AWS_PROFILE=missing"} {
+		name, _, _ := strings.Cut(e, "=")
+		rows = append(rows, row{name: "aws/invalid-" + dashed(name), command: "bootstrap", inject: "`" + e + "`",
+			takes: 3 * time.Second, must: "exit 78 names the variable", with: fresh,
+			play: func(r *rig) {
+				p := r.runHow(bootstrap, how{env: []string{e}})
+				p.exits(78)
+				p.says(0, name)
+			}})
+	}
+	return rows
+}

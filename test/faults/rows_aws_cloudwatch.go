@@ -76,6 +76,27 @@ var cloudWatchRows = []row{
 			r.want(r.arrived() >= queued, "want at least %d data, got %d", queued, r.arrived())
 			a.stop()
 		}},
+	{name: "aws/cloudwatch-late", command: "agent",
+		inject: "PutMetricData: accepted, but the first two responses arrive after 20 s", takes: 120 * time.Second,
+		must: "no data point counts twice; what does not arrive is counted as dropped",
+		play: func(r *rig) {
+			r.queue(3)
+			r.Sandbox().Inject(sandbox.Fault{Service: sandbox.CloudWatch, Delay: 20 * time.Second, Done: true, Times: 2})
+			a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+			r.settled(a, 120*time.Second)
+			a.stop()
+			r.want(r.arrived() > 0, "nothing arrived")
+		}},
+	{name: "aws/cloudwatch-waf", command: "agent", inject: "a firewall returns 400 with HTML three times", takes: 60 * time.Second,
+		must: "all queued minutes arrive exactly once",
+		play: func(r *rig) {
+			r.queue(3)
+			r.AWS.Use(byHost("monitoring.", first(3, answers(400, html, portal))))
+			a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+			r.settled(a, 90*time.Second)
+			r.want(r.arrived() == queuedAll, "want all %d queued data, got %d; %d dropped", queuedAll, r.arrived(), r.dropped())
+			a.stop()
+		}},
 }
 
 // put is a fault of PutMetricData that hits the first times requests.

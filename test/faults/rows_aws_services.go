@@ -100,6 +100,25 @@ var otherServiceRows = []row{
 		inject: "EventBridge: AccessDenied",
 		must:   "the journal contains the transition and names the IAM action; metrics are still published",
 		play:   func(r *rig) { r.event(sandbox.Fault{Kind: sandbox.KindAccessDenied}, false) }},
+	{name: "aws/events-partial", command: "agent",
+		inject: "EventBridge: twice 200 with a failed entry", takes: 30 * time.Second, must: "the event arrives",
+		play: func(r *rig) {
+			const body = `{"FailedEntryCount":1,"Entries":[{"ErrorCode":"ThrottlingException","ErrorMessage":"slow down"}]}`
+			r.event(sandbox.Fault{Body: body, Times: 2}, true)
+		}},
+	{name: "aws/events-no-bus", command: "agent", inject: "EventBridge: the event bus does not exist", takes: 30 * time.Second,
+		must: "the journal says so; metrics are still published",
+		play: func(r *rig) {
+			r.Sandbox().Inject(sandbox.Fault{Service: sandbox.EventBridge, Action: "PutEvents", Status: 400,
+				Code: "ResourceNotFoundException", Message: "Event bus ops does not exist."})
+			id := r.container()
+			a := r.agent(how{env: []string{"MUSTER_EVENT_BUS=ops"}})
+			r.status(10*time.Second, []int{0}, "1 running")
+			r.Engine().Health(id, "unhealthy")
+			a.says(20*time.Second, "does not exist")
+			a.stop()
+			r.publishes()
+		}},
 }
 
 // event makes a container unhealthy while EventBridge has a fault, and checks whether the event arrives.

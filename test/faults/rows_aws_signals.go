@@ -155,6 +155,16 @@ var signalServiceRows = []row{
 			p.within(30 * time.Second)
 			r.hookIs("CONTINUE")
 		}},
+	{name: "aws/heartbeat-denied", command: "verify",
+		inject: "the hook's heartbeats are denied, and the ECS agent registers after 8 s", takes: 20 * time.Second,
+		must: "exit 0, signals are sent", with: inGroup,
+		play: func(r *rig) {
+			r.Sandbox().Inject(sandbox.AccessDenied(sandbox.AutoScaling, "RecordLifecycleActionHeartbeat"))
+			r.introspection.Shut()
+			r.in(8*time.Second, r.introspection.Open)
+			r.run(verify + hookFlag + stackFlags).exits(0)
+			r.signaled()
+		}},
 }
 
 // signalRetryRows covers faults of the launch hook and the stack that end before verify's timeout, so that each signal

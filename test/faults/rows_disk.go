@@ -96,6 +96,20 @@ var diskRows = []row{
 			r.run(bootstrap).exits(0)
 			r.joins()
 		}},
+	{name: "disk/interrupted", command: "bootstrap", inject: "EINTR three times for each kind of call", takes: 5 * time.Second,
+		must: "it joins the cluster, exit 0", with: fresh,
+		play: func(r *rig) {
+			r.runHow(bootstrap, failing(syscall.EINTR, 3, "/", "open", "write", "rename", "fsync", "read")).exits(0)
+			r.joins()
+		}},
+	{name: "disk/quota", command: "agent", inject: "EDQUOT three times when the state is written", takes: 30 * time.Second,
+		must: "afterwards status exits 0; the agent publishes",
+		play: func(r *rig) {
+			a := r.agent(failing(syscall.EDQUOT, 3, "/run/muster-agent", "rename", "open", "write"))
+			r.status(30*time.Second, []int{0})
+			a.stop()
+			r.publishes()
+		}},
 }
 
 // configWriteRows covers a disk that fails while ecs.config is written.

@@ -218,6 +218,35 @@ var diskFileRows = []row{
 			p.exits(0, 1, 3)
 			r.wholeBundle()
 		}},
+	{name: "disk/record-empty", command: "verify", inject: "bootstrap's record is empty, then a directory", takes: 20 * time.Second,
+		must: "verify exits 0 and signals are sent; the agent publishes", with: inGroup,
+		play: func(r *rig) {
+			r.run(bootstrap).exits(0)
+			r.broken(r.Write(recordFile, nil))
+			r.run(verify + hookFlag + stackFlags).exits(0)
+			r.signaled()
+			r.broken(r.Remove(recordFile))
+			r.broken(os.MkdirAll(r.path(recordFile+"/x"), 0o755))
+			a := r.agent(how{})
+			a.stop()
+			r.publishes()
+		}},
+	{name: "disk/no-etc-ecs", command: "bootstrap", inject: "/etc/ecs does not exist", takes: 3 * time.Second,
+		must: "it is created, and the instance joins the cluster, exit 0", with: fresh,
+		play: func(r *rig) {
+			r.broken(os.RemoveAll(r.path("etc/ecs")))
+			r.run(bootstrap).exits(0)
+			r.joins()
+		}},
+	{name: "disk/state-is-file", command: "bootstrap", inject: "/var/lib/muster is a regular file", takes: 3 * time.Second,
+		must: "exit 1 names it", with: fresh,
+		play: func(r *rig) {
+			r.broken(os.RemoveAll(r.path("var/lib/muster")))
+			r.broken(r.Write("var/lib/muster", []byte("x")))
+			p := r.run(bootstrap)
+			p.exits(1)
+			p.says(0, "/var/lib/muster")
+		}},
 }
 
 // settings writes muster.env.

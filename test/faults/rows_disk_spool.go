@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,5 +145,18 @@ var diskSpoolRows = []row{
 			a.stop()
 			r.want(r.read(secretFile) == secret, "/etc/shadow was written: %q", r.read(secretFile))
 			r.want(!a.printed("secretsecret"), "the journal quotes /etc/shadow")
+		}},
+	{name: "disk/spool-crowded", command: "agent", inject: "the spool has 30,000 files of other programs", takes: 60 * time.Second,
+		must: "the queued minutes arrive, below the unit's memory limit",
+		play: func(r *rig) {
+			for i := range 30000 {
+				r.broken(r.Write(fmt.Sprintf("%s/core.%d", spoolDir, i), nil))
+			}
+			r.queue(3)
+			a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+			r.settled(a, 90*time.Second)
+			r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+			a.fits()
+			a.stop()
 		}},
 }

@@ -150,4 +150,36 @@ var dockerEventRows = []row{
 			a.stop()
 			r.want(r.crashes() >= 1, "the crash was not counted")
 		}},
+	{name: "docker/half-event", command: "agent",
+		inject: "the first three event streams end within an event; in the meantime a container exits with code 3", takes: 60 * time.Second,
+		must: "the crash is counted once",
+		play: func(r *rig) {
+			id := r.container()
+			r.Docker.Use(at("/events", first(3, cuts(`{"Type":"container","Action":"die","Actor":{"ID":"`+id[:20]))))
+			a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
+			r.status(20*time.Second, []int{0, 1}, "1 running")
+			r.Engine().Die(id, 3)
+			a.says(60*time.Second, "code 3")
+			wait(4 * time.Second)
+			a.stop()
+			r.want(r.crashes() == 1, "want one crash, got %v", r.crashes())
+		}},
+	{name: "docker/events-repeated", command: "agent",
+		inject: "each event arrives twice, followed by all earlier ones", takes: 30 * time.Second,
+		must: "a container that exits with code 3 is counted as one crash",
+		play: func(r *rig) {
+			id := r.container()
+			var all []dockerd.Event
+			r.Engine().Deliver(func(e dockerd.Event) []dockerd.Event {
+				all = append(all, e)
+				return append([]dockerd.Event{e, e}, all...)
+			})
+			a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
+			r.status(20*time.Second, []int{0, 1}, "1 running")
+			r.Engine().Die(id, 3)
+			a.says(60*time.Second, "code 3")
+			wait(4 * time.Second)
+			a.stop()
+			r.want(r.crashes() == 1, "want one crash, got %v", r.crashes())
+		}},
 }

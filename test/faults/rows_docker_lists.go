@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -151,5 +152,58 @@ var dockerListRows = []row{
 			r.status(20*time.Second, []int{0, 1}, "0 running")
 			a.stop()
 			r.want(r.crashes() >= 1, "the crash was not counted")
+		}},
+	{name: "docker/list-hangs", command: "agent",
+		inject: "the container list never responds; all else does", takes: 60 * time.Second,
+		must: "status exits 1 and names Docker; the watchdog is notified in time; then the containers are counted",
+		play: func(r *rig) {
+			r.container()
+			r.Docker.Use(at("/containers/json", hangs))
+			a := r.agent(how{env: []string{"WATCHDOG_USEC=4000000"}})
+			r.status(60*time.Second, []int{1}, "Docker")
+			before := r.systemd.count("WATCHDOG=1")
+			wait(6 * time.Second)
+			r.want(r.systemd.count("WATCHDOG=1") > before, "the watchdog is not served")
+			r.Docker.Use(nil)
+			r.status(90*time.Second, []int{0}, "1 running")
+			a.stop()
+		}},
+	{name: "docker/version-garbage", command: "agent",
+		inject: "Docker's API version is a word with a bidirectional control character", takes: 30 * time.Second,
+		must: "status exits 0 or 1; afterwards the containers are counted",
+		play: func(r *rig) {
+			r.container()
+			r.Docker.Use(at("/_ping", func(http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Api-Version", "latest\u202e")
+					w.Header().Set("Ostype", "linux")
+				})
+			}))
+			a := r.agentEarly(how{})
+			r.status(60*time.Second, []int{0, 1})
+			r.Docker.Use(nil)
+			r.status(90*time.Second, []int{0}, "1 running")
+			a.stop()
+		}},
+	{name: "docker/odd-states", command: "agent",
+		inject: "containers are paused, dead, being removed, restarting, created, and in states that Docker does not have",
+		takes:  40 * time.Second,
+		must:   "no crash is counted; output has no control characters; the agent publishes",
+		play: func(r *rig) {
+			var list []string
+			for i, s := range []string{"paused", "dead", "removing", "restarting", "created", "", "\u202eodd"} {
+				list = append(list, fmt.Sprintf(`{"Id":"%064x","Names":["/c%[1]d"],"Image":"x","State":%[2]q,"Status":"","Created":1,"Labels":{`+
+					`"com.amazonaws.ecs.cluster":"prod","com.amazonaws.ecs.task-arn":"arn:aws:ecs:eu-central-1:123456789012:task/prod/w%[1]d",`+
+					`"com.amazonaws.ecs.container-name":"w"}}`, i+1, s))
+			}
+			r.Docker.Use(at("/containers/json", answers(200, inJSON, "["+strings.Join(list, ",")+"]")))
+			a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
+			wait(8 * time.Second)
+			r.status(20*time.Second, []int{0, 1})
+			r.inert(r.run("status"))
+			r.inert(r.run("debug"))
+			a.stop()
+			r.publishes()
+			r.want(r.crashes() == 0, "%v crashes were counted", r.crashes())
 		}},
 }

@@ -211,4 +211,26 @@ var fileRows = []row{
 				})
 			}
 		}},
+	{name: "file/bundle-hard-link", command: "bundle",
+		inject: "the bundle's path is a local user's hard link to /etc/shadow", takes: 10 * time.Second,
+		must: "exit 1 names the file; /etc/shadow does not change",
+		play: func(r *rig) {
+			r.broken(r.Write(secretFile, []byte(secret)))
+			r.broken(os.Chmod(r.path("tmp"), 0o1777))
+			r.broken(os.Link(r.path(secretFile), r.path(bundleFile)))
+			p := r.run("debug --bundle /" + bundleFile)
+			p.exits(1)
+			p.says(0, "/"+bundleFile+" already exists")
+			r.want(r.read(secretFile) == secret, "/etc/shadow was written")
+		}},
+	{name: "file/config-bom", command: "bootstrap",
+		inject: "ecs.config begins with a byte order mark and sets the cluster three times, once with export", takes: 5 * time.Second,
+		must: "it warns about the duplicates; only the cluster of the flag remains, and other settings are unchanged",
+		play: func(r *rig) {
+			r.broken(r.Write(ecsConfig, []byte("\ufeffECS_CLUSTER=other\nECS_CLUSTER='prod2'\nexport ECS_CLUSTER=prod3\nECS_LOGLEVEL=debug\n")))
+			p := r.run(bootstrap)
+			p.exits(0)
+			p.says(0, "ECS_CLUSTER is set again on line 3")
+			r.want(r.read(ecsConfig) == "ECS_CLUSTER=prod\nECS_LOGLEVEL=debug\n", "ecs.config is %q", r.read(ecsConfig))
+		}},
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -183,5 +184,21 @@ var imdsRows = []row{
 			r.run(bootstrap + " --imds-timeout 3s").exits(3)
 			r.want(without.Load() == 0, "it asked %d times without a token", without.Load())
 			r.untouched()
+		}},
+	{name: "imds/document-changes", command: "agent",
+		inject: "while the agent runs, the identity document names another instance; then SIGHUP", takes: 30 * time.Second,
+		must: "status exits 0 or 1; the agent publishes",
+		play: func(r *rig) {
+			r.container()
+			a := r.agent(how{})
+			r.status(20*time.Second, []int{0}, "1 running")
+			r.Metadata.Use(at("/latest/dynamic", answers(200, "text/plain",
+				`{"accountId":"123456789012","instanceId":"`+peerID+`","region":"eu-central-1"}`)))
+			wait(6 * time.Second)
+			_ = a.Signal(syscall.SIGHUP)
+			wait(4 * time.Second)
+			r.status(20*time.Second, []int{0, 1})
+			a.stop()
+			r.publishes()
 		}},
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"muster/internal/sandbox"
@@ -81,6 +82,15 @@ var imdsCredentialRows = []row{
 			r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 			a.stop()
 		}},
+	{name: "imds/role-renamed", command: "agent", inject: "the instance profile has another role", takes: 30 * time.Second,
+		must: "the agent uses the new role's credentials and publishes",
+		play: func(r *rig) {
+			r.Metadata.Use(renamedRole)
+			a := r.agent(how{})
+			r.status(30*time.Second, []int{0})
+			a.stop()
+			r.publishes()
+		}},
 }
 
 // role is the metadata path of the role's credentials.
@@ -90,4 +100,21 @@ const role = "iam/security-credentials/muster-sandbox"
 func expiring(at string) func(http.Handler) http.Handler {
 	return answers(200, inJSON, fmt.Sprintf(
 		`{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAODD","SecretAccessKey":"odd","Token":"odd","Expiration":%q}`, at))
+}
+
+// renamedRole answers for a role with another name, and for no other one.
+func renamedRole(behind http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		switch path := strings.TrimSuffix(q.URL.Path, "/"); {
+		case strings.HasSuffix(path, "iam/security-credentials"):
+			answers(200, "text/plain", "renamed\n")(nil).ServeHTTP(w, q)
+		case strings.HasSuffix(path, "/renamed"):
+			q.URL.Path = strings.TrimSuffix(path, "/renamed") + "/muster-sandbox"
+			behind.ServeHTTP(w, q)
+		case strings.Contains(path, role):
+			answers(404, html, "404 - Not Found")(nil).ServeHTTP(w, q)
+		default:
+			behind.ServeHTTP(w, q)
+		}
+	})
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -192,6 +193,24 @@ var introspectionResponseRows = []row{
 			p := r.start(verifyShort, how{})
 			p.fitsFor(40 * time.Second)
 			p.exits(10)
+		}},
+	{name: "introspection/odd-tasks", command: "agent",
+		inject: "the task list is null, an array, or has tasks without an ARN, without containers, or with a container twice",
+		takes:  70 * time.Second,
+		must:   "the container is counted; no crash is reported; debug exits 0, 1 or 3",
+		play: func(r *rig) {
+			id := r.container()
+			const task = `{"Tasks":[{"Arn":"","Containers":null},{"Arn":"x","Containers":[null,{}]},{"Arn":%q,"KnownStatus":null,` +
+				`"Containers":[{"DockerId":%[2]q,"Name":"web"},{"DockerId":%[2]q,"Name":"web"}]}]}`
+			for _, body := range []string{`{"Tasks":null}`, `null`, `[]`, `{"Tasks":[null,{}]}`,
+				fmt.Sprintf(task, "arn:aws:ecs:eu-central-1:123456789012:task/prod/web", id)} {
+				r.introspection.Use(at("/v1/tasks", answers(200, inJSON, body)))
+				a := r.agent(how{env: []string{"MUSTER_WATCH_PERIOD=2s"}})
+				r.status(20*time.Second, []int{0, 1}, "1 running")
+				r.run("debug").exits(0, 1, 3)
+				a.stop()
+			}
+			r.want(r.crashes() == 0, "%v crashes were counted", r.crashes())
 		}},
 }
 

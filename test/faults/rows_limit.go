@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -162,4 +163,37 @@ var limitRows = []row{
 			r.publishes()
 			<-a.Ended()
 		}},
+	{name: "limit/umask-closed", command: "bootstrap", inject: "bootstrap and verify run with umask 0777", takes: 20 * time.Second,
+		must: "exit 0, signals are sent; root can read ecs.config; the agent publishes", with: inGroup,
+		play: func(r *rig) {
+			syscall.Umask(0o777)
+			r.run(bootstrap).exits(0)
+			r.run(verify + hookFlag + stackFlags).exits(0)
+			syscall.Umask(0o022)
+			r.signaled()
+			info, err := os.Stat(r.path(ecsConfig))
+			r.broken(err)
+			r.want(info.Mode().Perm()&0o600 == 0o600, "ecs.config has mode %o", info.Mode().Perm())
+			a := r.agent(how{})
+			a.stop()
+			r.publishes()
+		}},
 }
+
+// oddEnvironment covers variables that user data or a drop-in of a unit can set.
+func oddEnvironment() (rows []row) {
+	for _, e := range []string{"AWS_REGION=nowhere-9", "GODEBUG=x=y,netdns=9", "TZ=:/etc/shadow", "COLUMNS=-1"} {
+		name, _, _ := strings.Cut(e, "=")
+		rows = append(rows, row{name: "limit/odd-" + dashed(name), command: "bootstrap", inject: "`" + e + "`",
+			takes: 8 * time.Second, must: "it joins the cluster, exit 0; debug exits 0, 1 or 3", with: fresh,
+			play: func(r *rig) {
+				h := how{env: []string{e}}
+				r.runHow(bootstrap, h).exits(0)
+				r.joins()
+				r.runHow("debug", h).exits(0, 1, 3)
+			}})
+	}
+	return rows
+}
+
+func dashed(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }

@@ -170,6 +170,20 @@ var signalRows = []row{
 			a.stop()
 			r.publishes()
 		}},
+	{name: "signal/term-storm", command: "verify", inject: "SIGTERM 30 times within 30 ms", takes: 5 * time.Second,
+		must: "exit 130; no signal is sent", with: inGroup,
+		play: func(r *rig) {
+			r.introspection.Shut()
+			p := r.start(verify+hookFlag+stackFlags, how{})
+			p.says(10*time.Second, "waiting up to")
+			for range 30 {
+				_ = p.Signal(syscall.SIGTERM)
+				wait(time.Millisecond)
+			}
+			p.wait(20 * time.Second)
+			p.exits(130)
+			r.unsignaled()
+		}},
 }
 
 // interrupt sends a signal to verify while the ECS agent is not registered.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -79,6 +80,26 @@ var hangupRows = []row{
 			wait(6 * time.Second)
 			r.want(r.systemd.count("WATCHDOG=1") > before, "the watchdog is not served")
 			r.broken(os.Remove(r.path(settingsFile)))
+			a.stop()
+			r.publishes()
+		}},
+	{name: "signal/hup-storm", command: "agent", inject: "SIGHUP 300 times within 3 s", takes: 30 * time.Second,
+		must: "status exits 0; no file descriptor leaks; the agent publishes",
+		play: func(r *rig) {
+			a := r.agent(how{})
+			r.status(20*time.Second, []int{0})
+			count := func() int {
+				e, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", a.Pid()))
+				return len(e)
+			}
+			before := count()
+			for range 300 {
+				_ = a.Signal(syscall.SIGHUP)
+				wait(10 * time.Millisecond)
+			}
+			r.status(20*time.Second, []int{0})
+			r.want(count() <= before+5, "descriptors %d -> %d", before, count())
+			a.fits()
 			a.stop()
 			r.publishes()
 		}},

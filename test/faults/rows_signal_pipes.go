@@ -5,6 +5,7 @@ package main
 import (
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -54,6 +55,36 @@ var pipeRows = []row{
 		inject: "systemd does not read its notification socket, and the socket's queue is full",
 		must:   "status exits 1 and names systemd; the agent publishes, and exits after SIGTERM",
 		play:   notifyFull},
+	{name: "signal/pipe-bootstrap", command: "bootstrap",
+		inject: "standard output and error are pipes without a reader: the logger of the user data has exited", takes: 3 * time.Second,
+		must: "it joins the cluster", with: fresh,
+		play: func(r *rig) {
+			p := r.runHow(bootstrap, brokenPipes())
+			r.want(p.Code() >= 0, "it was killed: %s", p.Status())
+			r.joins()
+		}},
+	{name: "signal/pipe-verify", command: "verify",
+		inject: "standard output and error are pipes without a reader", takes: 3 * time.Second,
+		must: "signals are sent", with: inGroup,
+		play: func(r *rig) {
+			p := r.runHow(verify+hookFlag+stackFlags, brokenPipes())
+			r.want(p.Code() >= 0, "it was killed: %s", p.Status())
+			r.signaled()
+		}},
+	{name: "signal/pipe-agent", command: "agent",
+		inject: "standard output and error are pipes without a reader: journald has crashed", takes: 60 * time.Second,
+		must: "it publishes, or exits so that systemd restarts it with a new journal; all queued minutes arrive",
+		play: func(r *rig) {
+			r.queue(3)
+			a := r.agentEarly(brokenPipes().sending())
+			wait(3 * time.Second)
+			if !a.running() {
+				a = r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+			}
+			r.settled(a, 60*time.Second)
+			r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+			a.stop()
+		}},
 }
 
 func notifyFull(r *rig) {
@@ -67,3 +98,7 @@ func notifyFull(r *rig) {
 	a.stop()
 	r.publishes()
 }
+
+// brokenPipes makes every write to standard output and error fail, as when the program at the other end of the pipe
+// has exited.
+func brokenPipes() how { return failing(syscall.EPIPE, 0, "pipe:", "write") }

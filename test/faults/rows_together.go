@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -235,5 +237,56 @@ var togetherRows = []row{
 			r.await(a, 100*time.Second, "the spool of 8 minutes is empty", func() bool { return len(r.files(spoolDir+"/*-3.minute")) == 0 })
 			r.want(r.arrived() == 8*queued, "nothing was sent when it was killed: want all %d queued data, got %d", 8*queued, r.arrived())
 			a.stop()
+		}},
+	{name: "together/late-imds-kill", command: "agent",
+		inject: "IMDS does not respond, and the agent is killed with -9 three times; then IMDS responds", takes: 60 * time.Second,
+		must: "all queued minutes arrive exactly once",
+		play: func(r *rig) {
+			r.queue(3)
+			r.Metadata.Shut()
+			for range 3 {
+				a := r.agentEarly(sending("MUSTER_WATCH_PERIOD=2s"))
+				wait(2 * time.Second)
+				a.kill()
+			}
+			r.broken(r.Metadata.Open())
+			a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+			r.settled(a, 60*time.Second)
+			r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
+			a.stop()
+		}},
+	{name: "together/config-edited", command: "bootstrap",
+		inject: "while ECS responds slowly, another program appends a line to ecs.config", takes: 10 * time.Second,
+		must: "ecs.config has both the cluster and that line", with: notStarted,
+		play: func(r *rig) {
+			r.broken(r.Write(ecsConfig, []byte("ECS_LOGLEVEL=debug\n")))
+			r.Sandbox().Inject(sandbox.Fault{Service: sandbox.ECS, Delay: 4 * time.Second, Times: 1})
+			p := r.start(bootstrap, how{})
+			wait(2 * time.Second)
+			f, err := os.OpenFile(r.path(ecsConfig), os.O_APPEND|os.O_WRONLY, 0)
+			r.broken(err)
+			_, err = fmt.Fprintln(f, "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true")
+			r.broken(err)
+			r.broken(f.Close())
+			p.wait(commandLimit)
+			p.exits(0)
+			r.joins()
+			r.want(strings.Contains(r.read(ecsConfig), "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true\n"), "the line is lost")
+		}},
+	{name: "together/agents-killed", command: "agent",
+		inject: "an agent waits for the spool of another one, which is killed with -9; four times", takes: 60 * time.Second,
+		must: "the next agent takes over; at most one request is lost, and nothing is sent twice",
+		play: func(r *rig) {
+			r.queue(3)
+			a := r.agent(sending("MUSTER_WATCH_PERIOD=2s"))
+			for i := range 4 {
+				b := r.agentEarly(sending("MUSTER_WATCH_PERIOD=2s", fmt.Sprintf("MUSTER_AGENT_STATE=/run/muster-agent/%d.json", i)))
+				wait(3 * time.Second)
+				a.kill()
+				a = b
+			}
+			r.await(a, 60*time.Second, "the queued data have arrived", func() bool { return r.arrived() >= 2*queued })
+			a.stop()
+			r.publishes()
 		}},
 }

@@ -60,7 +60,8 @@ func verifyCommand(log *slog.Logger) *cobra.Command {
 		Use:   "verify",
 		Short: "Wait for registration, then signal the result",
 		Long: `Wait until the ECS agent has registered this instance in its cluster, confirm it with
-the ECS API, and signal the result to CloudFormation and the launch hook.
+the ECS API, and signal the result to CloudFormation and the launch hook. With
+--await-service it also waits for a healthy task before it signals success.
 muster-verify.service runs it at every boot. It changes nothing on the instance but
 its own report.`,
 		Example: `  sudo muster verify                  # as muster-verify.service runs it

@@ -7,8 +7,8 @@ var descriptions = map[string]string{
 		"Scaling group.",
 	"ECS":             "Other settings for ecs.config: KEY=VALUE, separated by spaces. The flag can be repeated.",
 	"ResetStaleState": "Move agent.db aside if it names another cluster for this instance. The ECS agent would refuse to start with it.",
-	"Timeout": "How long verify waits for the registration. Signals are retried for the time that is left, and for at least 2m (or " +
-		"for the same time again, if it is shorter).",
+	"Timeout": "How long verify waits for the registration and for --await-service. Signals are retried for the time that is left, and " +
+		"for at least 2m (or for the same time again, if it is shorter).",
 	"OnFailure": "Action if the instance does not register: report (exit with an error), abandon (also complete the launch hook with " +
 		"ABANDON) or unhealthy (also mark the instance unhealthy).",
 	"LifecycleHook": "Launch lifecycle hook to keep waiting with heartbeats, and to complete at the end. Empty: no hook is completed.",

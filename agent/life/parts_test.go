@@ -94,7 +94,8 @@ func TestTheSettingsDecideWhichPartsTheAgentHas(t *testing.T) {
 
 // Without an identity, nothing may be published: it could count for another instance.
 func TestAnAgentWithoutAnIdentityOnlyWatches(t *testing.T) {
-	a, said := begun(t, map[string]string{"MUSTER_PORTS": "ignite2", "MUSTER_PUBLISH_VERSION": "true"}, func(s *sandbox.Sandbox) { s.IMDSDown() })
+	settings := map[string]string{"MUSTER_PORTS": "ignite2", "MUSTER_PUBLISH_VERSION": "true"}
+	a, said := begun(t, settings, func(s *sandbox.Sandbox) { s.IMDSDown() })
 	if got := optional(a); !a.Provisional || a.InstanceID != "" || len(got) != 0 || a.Containers == nil {
 		t.Errorf("provisional %t, instance %q, parts %q", a.Provisional, a.InstanceID, got)
 	}

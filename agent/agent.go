@@ -30,6 +30,7 @@ type Watcher interface {
 // Reading returns the state that a Watcher has collected, and receives tasks that did not start.
 type Reading interface {
 	Totals() containers.Totals
+	CountByFamily()
 	Snapshot() containers.Snapshot
 	Running() ([]containers.Identity, bool)
 	TaskFailed(id containers.Identity, why string)
@@ -162,7 +163,8 @@ func (a *Agent) Run(ctx context.Context) (again bool) {
 		parts.Go(func() { a.watchPorts(watching, period) })
 	}
 	again = a.mainLoop(ctx)
-	if enough(); again {
+	enough()
+	if a.Containers.CountByFamily(); again {
 		a.handOver(lasting)
 	} else {
 		a.goodbye(lasting)

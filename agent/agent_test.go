@@ -29,6 +29,7 @@ type stage struct {
 	*Agent
 	mu          sync.Mutex
 	totals      containers.Totals
+	unresolved  []containers.Counts // what CountByFamily adds to totals
 	running     []containers.Identity
 	failedTasks []string
 	seen        containers.Snapshot
@@ -118,6 +119,13 @@ func (s *engine) Totals() containers.Totals {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.totals
+}
+
+func (s *engine) CountByFamily() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.totals.Series = append(s.totals.Series, s.unresolved...)
+	s.unresolved = nil
 }
 
 func (s *engine) TaskFailed(id containers.Identity, why string) {

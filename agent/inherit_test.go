@@ -64,6 +64,31 @@ func TestWhatAProvisionalAgentKnowsIsInherited(t *testing.T) {
 	})
 }
 
+// An agent that ends a second after its start has not learned the services of all tasks.
+func TestWhatWaitsForItsServiceIsCountedAtTheEnd(t *testing.T) {
+	crash := []containers.Counts{{Key: web(""), Counters: containers.Counters{Crashes: 1}}}
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.unresolved = slices.Clone(crash)
+		s.live(t, time.Second)
+		if got, _ := valueOf(s.minutes[len(s.minutes)-1], "Crashes", "ClusterName=prod"); got != 1 {
+			t.Errorf("published %v crashes at the stop", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		early := newStage(t)
+		early.Provisional, early.Publisher, early.InstanceID = true, nil, ""
+		early.unresolved = slices.Clone(crash)
+		early.until(t, time.Second)
+		late := newStage(t, "ROOT", early.Settings.Root)
+		late.Inherit(early.Agent)
+		late.live(t, time.Minute)
+		if got, _ := valueOf(late.minutes[0], "Crashes", "ClusterName=prod"); got != 1 {
+			t.Errorf("the next agent published %v crashes", got)
+		}
+	})
+}
+
 func TestAStateFileThatHasMovedIsNotLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		early := newStage(t)

@@ -91,6 +91,15 @@ func (m *machine) answered(now time.Time, arn string, info TaskInfo) {
 	}
 }
 
+// countByFamily counts under its family what still waits for the service of its task.
+func (m *machine) countByFamily(now time.Time) {
+	for arn, t := range m.tasks {
+		if !t.known {
+			m.answered(now, arn, TaskInfo{})
+		}
+	}
+}
+
 // ignored reports whether ECS ignores the container's health check. ECS knows only checks in task definitions, not
 // those of an image (containers-roadmap#339).
 func (c *container) ignored() bool {

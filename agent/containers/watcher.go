@@ -63,6 +63,14 @@ func (w *Watcher) Totals() Totals {
 	return w.m.totals()
 }
 
+// CountByFamily adds to Totals what was counted for tasks whose service is still being looked up, under the tasks'
+// families. Call it before the last Totals, when no result can arrive any more: the counts would be lost.
+func (w *Watcher) CountByFamily() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.m.countByFamily(time.Now())
+}
+
 // Own makes the Watcher treat a container as one of ECS only if its task's ARN is of this account and region. Any user
 // who can start a container can set its labels. Call Own before Run.
 func (w *Watcher) Own(of arn.Owner) { w.m.own = of }

@@ -95,7 +95,7 @@ var clockRows = []row{
 			r.publishes()
 			r.fresh()
 		}},
-	{name: "clock/1976-agent", command: "agent", takes: 100 * time.Second,
+	{name: "clock/1976-agent", command: "agent", takes: 120 * time.Second,
 		inject: "the clock is in 1976 at boot, with queued minutes; after 8 s it is correct",
 		must:   "all queued minutes arrive exactly once",
 		play: func(r *rig) {
@@ -104,7 +104,7 @@ var clockRows = []row{
 			a := r.agent(wrong(-5 * years))
 			wait(8 * time.Second)
 			a.SetClock(0)
-			r.settled(a, 100*time.Second)
+			r.settled(a, 150*time.Second) // the minute must end, and then the instance's second come
 			r.want(r.arrived() == queuedAll, "want all %d queued data, got %d", queuedAll, r.arrived())
 			a.stop()
 		}},

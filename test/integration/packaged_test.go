@@ -162,7 +162,7 @@ func TestPackagedTheShippedUserDataForABareBinary(t *testing.T) {
 		"THE-SHA256-OF-THE-BINARY", fmt.Sprintf("%x", sha256.Sum256([]byte(content.Content)))).Replace(shipped(t, "bare.sh"))
 	m := packaged(t, systemdtest.Image, append(image(t, inGroup(), signalSettings()...), content), script)
 	m.signaled("record of bootstrap on this instance")
-	if said := m.takes(debFormat(), olderVersion); !strings.Contains(said, "/usr/local/bin/muster, which can go") {
+	if said := m.takes(debFormat(), olderVersion); !strings.Contains(said, "/usr/local/bin/muster, which you can remove") {
 		t.Errorf("the package over the bare binary said %q", said)
 	}
 	m.state("muster-agent.service", "active", "running")

@@ -100,6 +100,8 @@ func (s *fleetSession) watches(cmd *cobra.Command) error {
 	for looks := 0; ; looks++ {
 		d, err := s.look(cmd.Context(), cmd)
 		switch {
+		case cmd.Context().Err() != nil: // what was read is incomplete
+			return exitcode.Wrap(exitcode.Interrupted, errors.New("interrupted"))
 		case err != nil:
 			return err
 		case s.f.output == "table" && term.IsTerminal(out):

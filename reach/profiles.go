@@ -71,8 +71,8 @@ func client(name string, needs ...Need) Role {
 func ignite2(name string) Profile {
 	return Profile{
 		Name: name,
-		Source: "Ignite 2: TcpDiscoverySpi DFLT_PORT 47500, DFLT_PORT_RANGE 100, last port+range-1; TcpCommunicationSpi DFLT_PORT 47100, " +
-			"DFLT_PORT_RANGE 100",
+		Source: "Ignite 2.16.0: TcpDiscoverySpi DFLT_PORT 47500, DFLT_PORT_RANGE 100, last port+range-1; " +
+			"TcpCommunicationSpi DFLT_PORT 47100, DFLT_PORT_RANGE 100",
 		Needs: []Need{tcp("discovery", 47500, 47599), tcp("communication", 47100, 47199)},
 		Roles: []Role{
 			// ClientConnectorConfiguration.DFLT_PORT is 10800 and DFLT_PORT_RANGE is 100. The loop in
@@ -92,7 +92,7 @@ func igniteProfiles() []Profile {
 		ignite2("gridgain"), // GridGain 8 is Ignite 2 with plugins
 		{
 			Name:   "ignite2-compact",
-			Source: "Ignite 2: \"1.2.3.4:47500..47509\" of TcpDiscoveryVmIpFinder's javadoc, where the node sets localPortRange to match",
+			Source: "Ignite 2.16.0, TCP/IP discovery: \"1.2.3.5:47500..47509\", where the node sets localPortRange to match",
 			Needs:  []Need{tcp("discovery", 47500, 47509), tcp("communication", 47100, 47109)},
 		},
 		{
@@ -113,14 +113,14 @@ func ignite2Oddities() []Profile {
 	return []Profile{
 		{
 			Name:    "ignite2-multicast",
-			Source:  "Ignite 2: TcpDiscoveryMulticastIpFinder DFLT_MCAST_PORT 47400 on 228.1.2.4",
+			Source:  "Ignite 2.16.0: TcpDiscoveryMulticastIpFinder DFLT_MCAST_PORT 47400 on 228.1.2.4",
 			Needs:   []Need{udp("multicast finder", 47400)},
 			Warning: noMulticast + ": give Ignite the S3, load-balancer or static IP finder",
 		},
 		{
 			Name: "ignite2-legacy",
-			Source: "Ignite 2: IpcSharedMemoryServerEndpoint 48100; IgniteConfiguration DFLT_TIME_SERVER_PORT_BASE 31100, range 100; the JMX " +
-				"port 49112 of ignite.sh",
+			Source: "Ignite 1.4.0: TcpCommunicationSpi DFLT_SHMEM_PORT 48100 (off in 2.0.0 and 2.16.0); " +
+				"Ignite 2.16.0: IgniteConfiguration DFLT_TIME_SERVER_PORT_BASE 31100, range 100; ignite.sh, GridJmxPortFinder 49112",
 			Needs: []Need{tcp("shared memory", 48100, 48199), udpRange("time server", 31100, 31199), served(tcp("JMX", 49112, 49112))},
 		},
 	}
@@ -171,8 +171,9 @@ func gridProfiles() []Profile {
 			Needs: []Need{tcp("Artery", 17355, 17355)}, Roles: []Role{{"management", []Need{tcp("management", 7626, 7626)}}},
 		},
 		{
-			Name: "akka", Source: "Akka: remote reference.conf, artery.canonical.port; management reference.conf, http.port",
-			Needs: []Need{tcp("Artery", 25520, 25520)}, Roles: []Role{{"management", []Need{tcp("management", 8558, 8558)}}},
+			Name:   "akka",
+			Source: "Akka 2.10.9 and Akka Management 1.6.5: reference.conf, artery.canonical.port 25520 and management.http.port 8558",
+			Needs:  []Need{tcp("Artery", 25520, 25520)}, Roles: []Role{{"management", []Need{tcp("management", 8558, 8558)}}},
 		},
 	}
 }
@@ -201,13 +202,13 @@ func storeProfiles() []Profile {
 	return []Profile{
 		cassandra(
 			"cassandra",
-			"Cassandra: cassandra.yaml, storage_port, ssl_storage_port, native_transport_port",
+			"Cassandra 5.0: cassandra.yaml, storage_port, ssl_storage_port, native_transport_port",
 			tcp("native transport", 9042, 9042),
 		),
-		cassandra("scylla", "ScyllaDB: scylla.yaml, the same ports and native_shard_aware_transport_port: 19042",
+		cassandra("scylla", "ScyllaDB 2026.2.5: scylla.yaml, the same ports and native_shard_aware_transport_port: 19042",
 			tcp("native transport", 9042, 9042), tcp("shard-aware transport", 19042, 19042)),
-		elasticsearch("elasticsearch", "Elasticsearch guide, networking: transport.port, http.port"),
-		elasticsearch("opensearch", "OpenSearch, network settings: transport.port, http.port"),
+		elasticsearch("elasticsearch", "Elasticsearch 8.17 guide, networking: transport.port, http.port"),
+		elasticsearch("opensearch", "OpenSearch 3.5, network settings: transport.port, http.port"),
 		redis("redis-cluster", "Redis 7.4: redis.conf, port and cluster-port (10000 above)"),
 		redis("valkey", "Valkey 8.0: valkey.conf, port and cluster-port (10000 above)"),
 		{
@@ -238,7 +239,7 @@ func storeProfiles() []Profile {
 func databaseProfiles() []Profile {
 	return []Profile{
 		{
-			Name: "galera", Source: "Percona XtraDB Cluster, firewall: SST, group replication, IST; udp 4567 is for multicast",
+			Name: "galera", Source: "Percona XtraDB Cluster 8.0, firewall: SST, group replication, IST; udp 4567 is for multicast",
 			Needs: []Need{tcp("SST", 4444, 4444), tcp("replication", 4567, 4567), tcp("IST", 4568, 4568)},
 			Roles: []Role{client("client", tcp("MySQL", 3306, 3306)), {"multicast", []Need{udp("replication multicast", 4567)}}},
 		},
@@ -249,24 +250,28 @@ func databaseProfiles() []Profile {
 			Needs:  []Need{tcp("group communication", 33061, 33061), tcp("recovery", 3306, 3306)},
 		},
 		{
-			Name: "patroni", Source: "Patroni, YAML configuration: restapi.listen 8008, postgresql.listen 5432",
+			Name: "patroni", Source: "Patroni 4.1.4: postgres0.yml, restapi.listen 8008, postgresql.listen 5432",
 			Needs: []Need{tcp("REST API", 8008, 8008), tcp("PostgreSQL", 5432, 5432)},
 		},
 		{
-			Name: "clickhouse", Source: "ClickHouse: config.xml, interserver_http_port 9009, tcp_port 9000 (distributed queries)",
+			Name: "clickhouse",
+			Source: "ClickHouse, commit 001409ce7250: programs/server/config.xml, interserver_http_port 9009, " +
+				"tcp_port 9000 (distributed queries)",
 			Needs: []Need{tcp("interserver", 9009, 9009), tcp("native", 9000, 9000)},
 		},
 		{
-			Name: "clickhouse-keeper", Source: "ClickHouse: programs/keeper/keeper_config.xml, raft_configuration port 9234, tcp_port 9181",
+			Name: "clickhouse-keeper",
+			Source: "ClickHouse, commit 19b5394be855: programs/keeper/keeper_config.xml, raft_configuration port 9234, " +
+				"tcp_port 9181",
 			Needs: []Need{tcp("raft", 9234, 9234)}, Roles: []Role{client("client", tcp("client", 9181, 9181))},
 		},
 		{
 			Name:   "mongodb",
-			Source: "MongoDB manual, default ports: mongod 27017, shardsvr 27018, configsvr 27019",
+			Source: "MongoDB 6.0 manual, default ports: mongod 27017, shardsvr 27018, configsvr 27019",
 			Needs:  []Need{tcp("mongod", 27017, 27017)},
 			Roles:  []Role{{"shard", []Need{tcp("shard server", 27018, 27018)}}, {"config", []Need{tcp("config server", 27019, 27019)}}},
 		},
-		{Name: "cockroachdb", Source: "CockroachDB: cockroach start --listen-addr", Needs: []Need{tcp("node", 26257, 26257)}},
+		{Name: "cockroachdb", Source: "CockroachDB 24.3: cockroach start --listen-addr", Needs: []Need{tcp("node", 26257, 26257)}},
 	}
 }
 
@@ -274,7 +279,7 @@ func brokerProfiles() []Profile {
 	return []Profile{
 		{
 			// Streams replicate over separate ports, which a cluster without streams does not need.
-			Name: "rabbitmq", Source: "RabbitMQ networking guide: epmd, inter-node, CLI tools, stream replication",
+			Name: "rabbitmq", Source: "RabbitMQ 4.1 networking guide: epmd, inter-node, CLI tools, stream replication",
 			Needs: []Need{tcp("epmd", 4369, 4369), tcp("inter-node", 25672, 25672)},
 			Roles: []Role{{"stream", []Need{tcp("stream replication", 6000, 6500)}}, {"cli", []Need{tcp("CLI tools", 35672, 35682)}}},
 		},
@@ -283,7 +288,7 @@ func brokerProfiles() []Profile {
 			Needs: []Need{tcp("broker", 9092, 9092), tcp("controller", 9093, 9093)},
 		},
 		{Name: "bookkeeper", Source: "BookKeeper 4.18: conf/bk_server.conf, bookiePort=3181", Needs: []Need{tcp("bookie", 3181, 3181)}},
-		{Name: "pulsar", Source: "Pulsar: broker.conf, brokerServicePort", Needs: []Need{tcp("broker", 6650, 6650)}},
+		{Name: "pulsar", Source: "Pulsar 4.0, broker configuration: brokerServicePort", Needs: []Need{tcp("broker", 6650, 6650)}},
 		{
 			Name: "nats", Source: "NATS 2.10: server/const.go, DEFAULT_PORT 4222, DEFAULT_HTTP_PORT 8222; the guide's cluster port 6222",
 			Needs: []Need{tcp("route", 6222, 6222)},
@@ -295,19 +300,19 @@ func brokerProfiles() []Profile {
 func gossipProfiles() []Profile {
 	return []Profile{
 		{
-			Name: "consul", Source: "Consul, required ports",
+			Name: "consul", Source: "Consul 1.16, required ports",
 			Needs: []Need{tcp("RPC", 8300, 8300), tcp("LAN gossip", 8301, 8301), gossip("LAN gossip", 8301)},
 			Roles: []Role{{"wan", []Need{tcp("WAN gossip", 8302, 8302), gossip("WAN gossip", 8302)}},
 				client("http", tcp("HTTP", 8500, 8500)), client("dns", tcp("DNS", 8600, 8600), udp("DNS", 8600))},
 		},
 		{
-			Name: "nomad", Source: "Nomad, required ports: RPC, Serf, HTTP",
+			Name: "nomad", Source: "Nomad 1.10, installation requirements: RPC, Serf, HTTP",
 			Needs: []Need{tcp("RPC", 4647, 4647), tcp("Serf", 4648, 4648), gossip("Serf", 4648)},
 			Roles: []Role{client("http", tcp("HTTP", 4646, 4646))},
 		},
 		{
 			// A new node joins through the API of the leader.
-			Name: "vault", Source: "Vault, listener: address 8200, cluster_address 8201",
+			Name: "vault", Source: "Vault 1.19, TCP listener: address 8200, cluster_address 8201",
 			Needs: []Need{tcp("API", 8200, 8200), tcp("cluster", 8201, 8201)},
 		},
 		{Name: "memberlist", Source: "memberlist 0.6: config.go, BindPort", Needs: []Need{tcp("gossip", 7946, 7946), gossip("gossip", 7946)}},

@@ -161,6 +161,14 @@ func gridProfiles() []Profile {
 				"list the members in StaticMembershipService",
 		},
 		{
+			// The cluster port applies to well-known addresses and to multicast. A local port of 0 is an ephemeral port.
+			Name:   "coherence",
+			Source: "Coherence, commit 01923bd82706: tangosol-coherence.xml, coherence.clusterport 7574, coherence.localport 0",
+			Needs:  []Need{tcp("cluster port", 7574, 7574), udp("cluster port", 7574)},
+			Warning: "members also reach each other on coherence.localport, which is an ephemeral port by default: set it, and add it as " +
+				"tcp and udp",
+		},
+		{
 			Name: "terracotta", Source: "Terracotta Server 10, Port Configuration: tsa-port 9410, tsa-group-port 9430",
 			Needs: []Need{tcp("server", 9410, 9410), tcp("group", 9430, 9430)},
 		},

@@ -23,7 +23,7 @@ func TestProfilesHoldTheTable(t *testing.T) {
 		"ignite2+thin+rest+jetty":   "tcp 47500-47599, tcp 47100-47199, tcp 10800-10900, tcp 11211-11310, tcp 8080-8179",
 		"ignite2-multicast":         "udp 47400",
 		"hazelcast-multicast":       "udp 54327",
-		"ignite2-legacy":            "tcp 48100-48199, udp 31100-31199, tcp 49112",
+		"ignite2-legacy":            "udp 31100-31199, tcp 49112",
 		"ignite3":                   "tcp 3344",
 		"hazelcast":                 "tcp 5701-5800",
 		"jgroups":                   "tcp 7800-7810, tcp 7900-7912",

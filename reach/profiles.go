@@ -118,10 +118,12 @@ func ignite2Oddities() []Profile {
 			Warning: noMulticast + ": give Ignite the S3, load-balancer or static IP finder",
 		},
 		{
+			// Shared memory is for nodes on one host: IpcSharedMemoryServerEndpoint always binds to the loopback address.
 			Name: "ignite2-legacy",
 			Source: "Ignite 1.4.0: TcpCommunicationSpi DFLT_SHMEM_PORT 48100 (off in 2.0.0 and 2.16.0); " +
 				"Ignite 2.16.0: IgniteConfiguration DFLT_TIME_SERVER_PORT_BASE 31100, range 100; ignite.sh, GridJmxPortFinder 49112",
-			Needs: []Need{tcp("shared memory", 48100, 48199), udpRange("time server", 31100, 31199), served(tcp("JMX", 49112, 49112))},
+			Needs:  []Need{udpRange("time server", 31100, 31199), served(tcp("JMX", 49112, 49112))},
+			Beside: []Need{tcp("shared memory", 48100, 48199)},
 		},
 	}
 }

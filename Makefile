@@ -45,7 +45,7 @@ test: ## run go vet and all tests that need only Go
 	$(GO) test -vet=off ./...
 
 # These only calculate: nothing in them runs concurrently, and they are slow with the detector.
-CALCULATIONS = muster/reach muster/internal/fleet/fit muster/internal/fleet/query
+CALCULATIONS = muster/reach muster/internal/fleet/fit muster/internal/fleet/query muster/internal/redact
 
 race: export CGO_ENABLED = 1 # the race detector needs it
 race: ## run the same tests with the race detector, but for calculations

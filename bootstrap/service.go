@@ -68,7 +68,7 @@ type serviceWait struct {
 	undescribed error
 	fix         fix.Fix
 
-	service   inventory.Service // last description; zero if there is none
+	service   inventory.Service // last description; zero before the first
 	unseen    error             // why ECS did not describe the service
 	fullSince time.Time         // since when ECS has reported all tasks running; zero if it does not
 	describe  schedule          // when ECS is asked next: for the groups of tasks

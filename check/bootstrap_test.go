@@ -15,7 +15,7 @@ import (
 )
 
 func TestBootstrap(t *testing.T) {
-	const failed = `{"cause": {"id": "bootstrap-failed", "summary": "no cluster prdo", "remedy": "mend it"}, "started_at": ` +
+	const failed = `{"cause": {"id": "bootstrap-failed", "summary": "no cluster prdo", "remedy": "correct it"}, "started_at": ` +
 		`"2026-01-02T03:00:00Z"}`
 	const undelivered = `{"outcome": "registered", "deliveries": [{"to": "launch hook redy", "what": "CONTINUE", "error": "no such ` +
 		`hook"}], "started_at": "2026-01-02T03:00:00Z"}`

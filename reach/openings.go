@@ -173,7 +173,7 @@ func (c *collector) peers(ask leg, endpoints []Endpoint, which []int, v4 bool) (
 	return out
 }
 
-// add adds the rule for the traffic from each endpoint in from to each one in to. It returns nil if there is none.
+// add adds the rule for the traffic from each endpoint in from to each one in to. It returns nil if no endpoint sends to another one.
 func (c *collector) add(f Fix, from, to []int) *opening {
 	m := c.m
 	pairs, targets := 0, make([]bool, len(to))

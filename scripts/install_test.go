@@ -89,7 +89,7 @@ func TestInstallRejectsUnverifiedFiles(t *testing.T) {
 			s.files[sums] = fmt.Appendf(nil, "%x  muster_1.1.0_amd64.deb\n", sha256.Sum256([]byte("old")))
 			s.sign(t, s.key)
 		}, sums + " has no " + debFile},
-		"a signed list with a checksum that is none": {func(t *testing.T, s *server) {
+		"a signed list with an invalid checksum": {func(t *testing.T, s *server) {
 			s.files[sums] = []byte("  " + debFile + "\n" + ".* " + debFile + "\n")
 			s.sign(t, s.key)
 		}, "the checksum of " + debFile + " is "},

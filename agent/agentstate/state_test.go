@@ -174,7 +174,7 @@ func TestEachTroubleIsAProblem(t *testing.T) {
 		state agentstate.State
 		want  []string
 	}{
-		"all is well":          {well(), nil},
+		"healthy":              {well(), nil},
 		"a silent ECS agent":   {quiet(2 * time.Minute), []string{"muster-ecs-silent"}},
 		"an ECS agent updates": {quiet(119 * time.Second), nil},
 		"Docker is away":       {docker, []string{"muster-docker"}},

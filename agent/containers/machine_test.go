@@ -80,7 +80,7 @@ var sequences = map[string]struct {
 		s.passes(650 * time.Millisecond)
 		s.happens("a", "die", code(137))
 	}, " exits=1 ooms=1", []string{"oom a 137"}},
-	"a word of health that is none": {func(s *scene) { s.happens("a", "health_status", health("running")) }, "", nil},
+	"an unknown health state": {func(s *scene) { s.happens("a", "health_status", health("running")) }, "", nil},
 	"somebody killed it on the host": {func(s *scene) {
 		s.inspect["a"] = &dockerapi.Inspection{ExitCode: 137}
 		s.happens("a", "die", code(137))

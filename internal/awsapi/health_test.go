@@ -15,7 +15,7 @@ func TestTheHealthOfAContainerInstance(t *testing.T) {
 		want, detail string
 	}{
 		"ECS tells none": {nil, "", ""},
-		"all is well": {&sandbox.Health{OverallStatus: "OK", Details: []sandbox.HealthDetail{
+		"healthy": {&sandbox.Health{OverallStatus: "OK", Details: []sandbox.HealthDetail{
 			{Type: "CONTAINER_RUNTIME", Status: "OK", LastStatusChange: since}}}, "OK", ""},
 		"not enough is known": {&sandbox.Health{OverallStatus: "INSUFFICIENT_DATA"}, "INSUFFICIENT_DATA", ""},
 		"it begins":           {&sandbox.Health{OverallStatus: "INITIALIZING"}, "INITIALIZING", ""},

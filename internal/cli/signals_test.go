@@ -233,7 +233,7 @@ func TestATerminationFlushesWithinFiveSeconds(t *testing.T) {
 		left    [2]int         // minimum and maximum number of minutes queued on disk, because a second minute may have begun
 		says    string
 	}{
-		"all is well": {func(*running) {}, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
+		"healthy": {func(*running) {}, true, "Unhealthy Recovered Unhealthy+1", [2]int{0, 0}, "kind=unhealthy"},
 		"CloudWatch denies": {func(r *running) { r.Inject(sandbox.AccessDenied(sandbox.CloudWatch, "PutMetricData")) }, false,
 			"Unhealthy Recovered Unhealthy+1", [2]int{1, 2}, "unsent minutes left in the spool "},
 		"CloudWatch hangs": {func(r *running) { r.Inject(sandbox.Fault{Service: sandbox.CloudWatch, Hang: true}) }, false,

@@ -54,7 +54,7 @@ func TestExitCodes(t *testing.T) {
 		want   int
 		head   string // the beginning of the table
 	}{
-		"all is well":          {healthy(), report.About{Strict: true}, exitcode.Healthy, "Healthy\n"},
+		"healthy":              {healthy(), report.About{Strict: true}, exitcode.Healthy, "Healthy\n"},
 		"a warning is allowed": {[]check.Check{warning}, report.About{}, exitcode.Healthy, "Warning: 2 s behind\n"},
 		"unless it is not":     {[]check.Check{warning}, report.About{Strict: true}, exitcode.Warnings, "Warning: 2 s behind\n"},
 		"what could not be checked": {[]check.Check{unknown}, report.About{Strict: true}, exitcode.Undetermined,

@@ -98,7 +98,7 @@ func TestBrokenSetUpIsRefused(t *testing.T) {
 	}{
 		{"no binary", []string{"-muster", "/nothing"}, "no such file"},
 		{"a directory", []string{"-muster", "/"}, "is a directory"},
-		{"a pattern that is none", []string{"-run", "("}, "error parsing regexp"},
+		{"an invalid pattern", []string{"-run", "("}, "error parsing regexp"},
 		{"an argument", []string{"-muster", "/dev/null", "x"}, "unknown argument x"},
 	} {
 		var out, errs bytes.Buffer

@@ -98,6 +98,7 @@ func day(t *testing.T, instances int) *daily {
 			done.Go(func() {
 				for time.Since(d.began) < 24*time.Hour {
 					w.Update(t.Context())
+					// Simulated time: the test runs in a synctest bubble.
 					time.Sleep(max(time.Until(w.Due()), time.Second))
 				}
 			})

@@ -142,7 +142,7 @@ func scratch(t *testing.T) string {
 }
 
 // boot is what happens on one instance: user data runs bootstrap, systemd starts the ECS agent and
-// muster-verify.service.
+// muster-verify.service. It sleeps in simulated time (synctest).
 func (f *fleet) boot(ctx context.Context, b *boot) {
 	time.Sleep(b.starts)
 	defer func() { b.ended = time.Since(f.began) }()
@@ -155,7 +155,7 @@ func (f *fleet) boot(ctx context.Context, b *boot) {
 	b.report, b.err = f.host(b).Verify(ctx)
 }
 
-// agent registers after its time, and is connected a little later.
+// agent registers after its time, and is connected a little later, both in simulated time (synctest).
 func (f *fleet) agent(b *boot) {
 	time.Sleep(b.agent)
 	arn := "arn:aws:ecs:" + region + ":" + owner + ":container-instance/" + cluster + "/" + b.id

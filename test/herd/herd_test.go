@@ -34,7 +34,7 @@ func fleetOf(t *testing.T, name string, p plan, confirmed bool) *fleet {
 // A few instances at the rate of a thousand a minute, in every run of the tests.
 func TestAFewInstances(t *testing.T) {
 	if *full {
-		t.Skip("the larger fleets include it")
+		t.Skip("the larger fleets of this run include it")
 	}
 	fleetOf(t, "50 instances within 3 seconds", plan{instances: 50, within: 3 * time.Second, seed: 7}, true)
 }
@@ -69,7 +69,7 @@ func TestTenThousandInstancesWithinTenMinutes(t *testing.T) {
 
 func big(t *testing.T) {
 	if !*full {
-		t.Skip("make herd runs it")
+		t.Skip("it takes a minute; make herd runs it")
 	}
 }
 

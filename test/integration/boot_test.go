@@ -64,7 +64,7 @@ func TestBootWithAMistypedCluster(t *testing.T) {
 		t.Error("ecs.config was written")
 	}
 
-	t.Run("is mended by hand", func(t *testing.T) {
+	t.Run("is corrected by hand", func(t *testing.T) {
 		m := machine{m.Machine, t}
 		m.Run("/tmp/muster", "bootstrap", "--cluster", "prod")
 		m.state("muster-verify.service", "active", "exited")

@@ -213,7 +213,7 @@ func TestAnEngineThatCannotBeUsedIsNotSomethingElse(t *testing.T) {
 		"old, with an error":         {"1.24", 500, ErrRejected, "HTTP 500"},
 		"an authorization plugin":    {"1.41", 403, ErrRejected, "HTTP 403 Forbidden"},
 		"a proxy without its Engine": {"", 503, nil, "no room"},
-		"a version that is none":     {"new", 200, nil, "must be formatted <major>.<minor>"},
+		"an invalid version":         {"new", 200, nil, "must be formatted <major>.<minor>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -110,7 +110,7 @@ func raceDetector() bool {
 // 150 MB.
 func TestWhateverTheEngineSendsTakesLittleMemory(t *testing.T) {
 	if raceDetector() {
-		t.Skip("the race detector multiplies memory")
+		t.Skip("the race detector multiplies memory; make test runs it without")
 	}
 	for name, test := range map[string]struct {
 		call       string
